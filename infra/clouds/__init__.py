@@ -1,0 +1,1 @@
+"""What the commands do on a cloud beyond provisioning: runs, releases, predictions."""

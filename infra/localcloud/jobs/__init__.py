@@ -1,0 +1,1 @@
+"""Runs containers' contracts as processes, for every local cloud."""

@@ -1,0 +1,1 @@
+"""Pulumi resource plugins written in Python."""

@@ -1,0 +1,1 @@
+"""What every resource plugin shares: the servicer, tables, property values."""

@@ -1,0 +1,1 @@
+"""The plugin of our own resources, for real clouds and local ones."""

@@ -1,0 +1,1 @@
+"""Finds or installs the programs that Stile runs: pulumi, its language host, crane."""

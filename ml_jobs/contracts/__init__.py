@@ -1,0 +1,1 @@
+"""Adapters from a container contract to a job's core."""

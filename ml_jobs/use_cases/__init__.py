@@ -1,0 +1,1 @@
+"""One package per use case: its data, features, candidates and rules."""
