@@ -1,0 +1,1 @@
+"""The images stage: where the job image is kept, and the image itself."""
