@@ -1,1 +1,150 @@
-"""What the commands do on a cloud beyond provisioning: runs, releases, predictions."""
+"""What the commands do on a cloud beyond provisioning: runs, model versions, predictions; types and dispatch."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+from infra.errors import UsageError
+
+RunStatus = Literal["running", "succeeded", "failed", "stopped"]
+StepStatus = Literal["starting", "running", "succeeded", "failed", "stopped"]
+
+# cloud -> dotted name of the module that has a function `connect`
+CLOUDS = {"aws": "infra.clouds.aws"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run.
+
+    Attributes:
+        seconds: from its start to its end, or to now while it runs; None before it starts.
+        job: the name under which the cloud's console and `stile logs` know its job; None before it has one.
+        reason: why it failed, in the cloud's words; None if it did not.
+    """
+
+    name: str
+    status: StepStatus
+    seconds: float | None
+    job: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a model's pipeline.
+
+    Attributes:
+        execution: the id that stands in the paths of its outputs, `runs/<execution>/`.
+        reason: why it failed, in the cloud's words; None if it did not.
+    """
+
+    execution: str
+    status: RunStatus
+    steps: tuple[Step, ...]
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a model in the cloud's registry.
+
+    Attributes:
+        version: counts up from 1; immutable.
+        approved: whether govern promoted it.
+        reason: why it was promoted or rejected.
+        sha256: digest of its canonical model file.
+        properties: what registration noted about it: candidate, execution, held-out metrics.
+    """
+
+    version: int
+    approved: bool
+    reason: str
+    sha256: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint answered to one request.
+
+    Attributes:
+        seconds: from sending the request to the whole answer, as this client saw it.
+    """
+
+    predictions: Sequence[Mapping[str, Any]]
+    model: Mapping[str, Any]
+    seconds: float
+
+
+class Cloud(Protocol):
+    """What the commands need of a cloud; one implementation for each, side by side."""
+
+    def put_files(self, bucket: str, files: Mapping[str, Path]) -> int:
+        """Upload files (key -> path) that the bucket does not hold yet with these sizes; return how many were sent."""
+
+    def start_run(self, pipeline: str, parameters: Mapping[str, str]) -> str:
+        """Start the pipeline; return the execution's full name.
+
+        Raises:
+            CloudError: the cloud refused.
+        """
+
+    def run(self, execution: str) -> Run:
+        """How an execution stands, by its full name."""
+
+    def stop_run(self, execution: str) -> None:
+        """Ask the cloud to stop an execution and its jobs."""
+
+    def newest_run(self, pipeline: str) -> str | None:
+        """The full name of the newest execution of a pipeline, or None."""
+
+    def read_object(self, bucket: str, key: str) -> bytes:
+        """The object's bytes.
+
+        Raises:
+            CloudError: it is not there, or may not be read.
+        """
+
+    def log_lines(self, job: str, step: str, limit: int) -> Iterator[str]:
+        """The last lines of a step's job's log, oldest first."""
+
+    def versions(self, group: str) -> list[ModelVersion]:
+        """All versions of a model, newest first."""
+
+    def endpoint_status(self, endpoint: str) -> str:
+        """The endpoint's status in the cloud's word, or `none` where there is no such endpoint."""
+
+    def predict(self, endpoint: str, instances: Sequence[Mapping[str, Any]]) -> Answer:
+        """Send one request with these rows.
+
+        Raises:
+            CloudError: the endpoint is not there, or answered with an error.
+        """
+
+    def tracking_url(self, tracking: str) -> str:
+        """A URL that opens the tracking server's pages in a browser."""
+
+
+def connect(cloud: str, variables: Mapping[str, str]) -> Cloud:
+    """Connect to the cloud of an environment.
+
+    Args:
+        cloud: `aws`.
+        variables: the environment's own variables (region; for local clouds also endpoint and credentials).
+
+    Raises:
+        UsageError: no such cloud.
+    """
+    if cloud not in CLOUDS:
+        raise UsageError(f"no cloud named {cloud!r}", fix=f"one of: {', '.join(sorted(CLOUDS))}")
+    return cast("Cloud", import_module(CLOUDS[cloud]).connect(variables))
+
+
+def parse_answer(body: bytes, seconds: float) -> Answer:
+    """Read the serving container's JSON, the same on every cloud."""
+    payload = json.loads(body)
+    return Answer(payload["predictions"], payload["model"], seconds)
