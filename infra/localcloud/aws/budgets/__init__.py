@@ -1,0 +1,1 @@
+"""Budgets, as a LocalStack service."""

@@ -1,0 +1,1 @@
+"""ECR, as a LocalStack service."""

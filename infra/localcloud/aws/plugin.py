@@ -1,0 +1,37 @@
+"""The entry points by which LocalStack finds our services; each is imported when it is first called."""
+
+# ruff: noqa: PLC0415 - a start that imports no service is a fast one
+
+from localstack.services.plugins import Service, aws_provider
+
+
+@aws_provider(api="sagemaker")
+def sagemaker() -> Service:
+    """SageMaker: records, endpoints, registry, MLflow, jobs and pipelines."""
+    from infra.localcloud.aws.sagemaker.provider import service
+
+    return service()
+
+
+@aws_provider(api="sagemaker-runtime")
+def sagemaker_runtime() -> Service:
+    """SageMaker's runtime: InvokeEndpoint."""
+    from infra.localcloud.aws.sagemaker_runtime.provider import service
+
+    return service()
+
+
+@aws_provider(api="ecr")
+def ecr() -> Service:
+    """ECR: moto's records joined with the images in the loopback registry."""
+    from infra.localcloud.aws.ecr.provider import service
+
+    return service()
+
+
+@aws_provider(api="budgets")
+def budgets() -> Service:
+    """Budgets: moto's records and what it lacks."""
+    from infra.localcloud.aws.budgets.provider import service
+
+    return service()

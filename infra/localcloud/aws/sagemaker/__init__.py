@@ -1,0 +1,1 @@
+"""SageMaker: one module per kind of resource, each with its OPERATIONS."""

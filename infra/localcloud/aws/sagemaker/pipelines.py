@@ -1,0 +1,5 @@
+"""SageMaker pipelines: nothing of it is emulated yet."""
+
+from infra.localcloud.aws.operations import Operations
+
+OPERATIONS: Operations = {}

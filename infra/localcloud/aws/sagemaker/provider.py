@@ -1,0 +1,11 @@
+"""SageMaker as one LocalStack service, composed of the modules beside this one."""
+
+from localstack.services.plugins import Service
+
+from infra.localcloud.aws.operations import compose
+from infra.localcloud.aws.sagemaker import pipelines, processing, training
+
+
+def service() -> Service:
+    """Build the service; called once, at the first request."""
+    return compose("sagemaker", [part.OPERATIONS for part in (pipelines, processing, training)])

@@ -1,0 +1,1 @@
+"""SageMaker's runtime, as a LocalStack service."""
