@@ -1,0 +1,124 @@
+"""Runs images: pulls, gives a root, starts, and cleans up; the one place where the parts of a job meet."""
+
+import logging
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from infra.localcloud.jobs import process
+from infra.localcloud.jobs.image import Image, ImageStore
+from infra.localcloud.jobs.process import Command, JobProcess, Limits, Sink
+from infra.localcloud.jobs.registry import Registry
+from infra.localcloud.jobs.root import MODE_VARIABLE, Interpreter, Layout, Mode, Program, command, probe
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where containers live on this machine.
+
+    Read from the environment: STILE_JOBS_DIR (runs, image cache and byte code), STILE_REGISTRY_URL (the registry on
+    loopback), STILE_JOB_PYTHON (the interpreter of images without a base), STILE_JOB_ROOT (forces a mode).
+    """
+
+    home: Path
+    registry_url: str
+    python: str = sys.executable
+    mode: str | None = None
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Settings":
+        """Read the settings. Raises KeyError for a missing STILE_JOBS_DIR or STILE_REGISTRY_URL."""
+        return cls(
+            home=Path(env["STILE_JOBS_DIR"]).resolve(),
+            registry_url=env["STILE_REGISTRY_URL"],
+            python=env.get("STILE_JOB_PYTHON") or sys.executable,
+            mode=env.get(MODE_VARIABLE) or None,
+        )
+
+
+@dataclass(frozen=True)
+class Container:
+    """An image with folders of its own, ready to start once its inputs lie in `files`."""
+
+    name: str
+    image: Image
+    layout: Layout
+    host: "ContainerHost" = field(repr=False)
+
+    @property
+    def files(self) -> Path:
+        """What the job finds and leaves at /."""
+        return self.layout.files
+
+    @property
+    def log_path(self) -> Path:
+        """The job's output."""
+        return self.layout.run / "output.log"
+
+    def start(
+        self,
+        *,
+        env: Mapping[str, str],
+        sink: Sink,
+        entrypoint: tuple[str, ...] | None = None,
+        arguments: tuple[str, ...] | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> JobProcess:
+        """Start the image's program. Raises ImageError when there is none, OSError when it cannot be started."""
+        program = Program(self.image.argv(entrypoint, arguments), env, self.image.working_dir)
+        return process.start(self.host.command(self, program), log_path=self.log_path, sink=sink, limits=limits)
+
+    def remove(self) -> None:
+        """Remove everything that the container left on this machine."""
+        shutil.rmtree(self.layout.run, onerror=_force)
+
+
+class ContainerHost:
+    """This machine as a host of containers; one per local cloud."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._images = ImageStore(settings.home / "images", Registry(settings.registry_url))
+
+    @cached_property
+    def mode(self) -> Mode:
+        """How jobs get their root here."""
+        return probe(self._settings.mode)
+
+    @cached_property
+    def _interpreter(self) -> Interpreter:
+        return Interpreter.of(self._settings.python)
+
+    def create(self, name: str, image: str) -> Container:
+        """Pull an image and make a container of it. Raises ImageError."""
+        pulled = self._images.pull(image)
+        runs = self._settings.home / "runs"
+        runs.mkdir(parents=True, exist_ok=True)
+        run = Path(tempfile.mkdtemp(dir=runs, prefix=f"{name[:40]}-"))
+        layout = Layout(self._settings.home, run, self._settings.home / "bytecode")
+        layout.create()
+        return Container(name, pulled, layout, self)
+
+    def command(self, container: Container, program: Program) -> Command:
+        """Make the command that runs a program in a container."""
+        return command(self.mode, container.layout, container.image, program, self._interpreter)
+
+
+def _force(function: Callable[[str], Any], path: str, _: object) -> None:
+    """Remove what the job (or the kernel, with an overlay's work folder) made unreadable."""
+    target = Path(path)
+    for folder in (target.parent, target):
+        if folder.is_dir() and not folder.is_symlink():
+            folder.chmod(stat.S_IRWXU)
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)

@@ -1,0 +1,92 @@
+"""A registry on loopback, tiny images pushed to it, and a host of containers in each mode."""
+
+import io
+import json
+import shutil
+import socket
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import platformdirs
+import pytest
+
+from infra.localcloud.jobs.container import ContainerHost, Settings
+from infra.localcloud.jobs.root import Mode, probe
+
+NAME = "tiny/job"
+
+
+def find_crane() -> str:
+    """Return crane: on PATH, or where the toolchain installs it."""
+    installed = sorted((platformdirs.user_cache_path("stile") / "toolchain").glob("*/bin/crane"))
+    found = shutil.which("crane") or (str(installed[-1]) if installed else None)
+    if found is None:
+        pytest.skip("crane is not installed (the toolchain installs it)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def crane() -> str:
+    return find_crane()
+
+
+@pytest.fixture(scope="session")
+def registry(crane: str) -> Iterator[str]:
+    """The address of a registry that forgets everything."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    server = subprocess.Popen([crane, "registry", "serve", "--address", address], stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    with server.stderr as lines:
+        next(line for line in lines if "serving" in line)
+        httpx.get(f"http://{address}/v2/").raise_for_status()
+        yield address
+        server.terminate()
+        server.wait()
+
+
+Push = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def push(crane: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Push:
+    """Push an image made of {path: text} and return its URI by digest."""
+
+    def make(files: dict[str, str], *mutations: str) -> str:
+        archive = tmp_path_factory.mktemp("layer") / "layer.tar"
+        with tarfile.open(archive, "w") as tar:
+            for path, text in files.items():
+                member = tarfile.TarInfo(path)
+                member.size, member.mode = len(text.encode()), 0o755
+                tar.addfile(member, io.BytesIO(text.encode()))
+        target = f"{registry}/{NAME}:latest"
+        run(crane, "append", "--new_layer", str(archive), "--new_tag", target)
+        run(crane, "mutate", target, "--tag", target, *mutations)
+        return f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{NAME}@{run(crane, 'digest', target).strip()}"
+
+    return make
+
+
+def run(*argv: str) -> str:
+    """Run a command; its output is in the failure when it fails."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{argv}: {done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(params=[Mode.NAMESPACE, Mode.VARIABLE], ids=lambda mode: mode.value)
+def host(request: pytest.FixtureRequest, registry: str, tmp_path: Path) -> ContainerHost:
+    """This machine as a host of containers, in both modes."""
+    mode: Mode = request.param
+    if mode is Mode.NAMESPACE and probe(None) is not Mode.NAMESPACE:
+        pytest.skip("this machine gives no mount namespaces")
+    return ContainerHost(Settings(tmp_path / "jobs", f"http://{registry}", mode=mode.value))
+
+
+def entrypoint(*argv: str) -> str:
+    """Write an entrypoint as `crane mutate` takes it."""
+    return f"--entrypoint={','.join(argv)}" if not any("," in part for part in argv) else json.dumps(argv)
