@@ -1,7 +1,5 @@
 """The entry points by which LocalStack finds our services; each is imported when it is first called."""
 
-# ruff: noqa: PLC0415 - a start that imports no service is a fast one
-
 from localstack.services.plugins import Service, aws_provider
 
 
