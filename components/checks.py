@@ -1,0 +1,195 @@
+"""What one field alone cannot tell: combinations that cannot work, and what a cloud does not do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import Problem
+from components.machines import NoMachineError, Use, resolve
+from components.naming import Naming, longest_names
+from components.problems import did_you_mean
+from components.spec import Machine, Model, Spec
+
+ROOT = "stile:platform"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the project holds that a configuration refers to.
+
+    Attributes:
+        use_cases: the names of the packages in ml_jobs/use_cases.
+        root: the project's root, for the rules files.
+    """
+
+    use_cases: tuple[str, ...]
+    root: Path
+
+
+def check(spec: Spec, known: Known) -> list[Problem]:
+    """Return everything that cannot work together in a Spec; each part is valid by itself."""
+    found = [problem for rule in _PLATFORM_RULES for problem in rule(spec)]
+    for name, model in spec.platform.models.items():
+        path = f"{ROOT}.models.{name}"
+        found += [problem for rule in _MODEL_RULES for problem in rule(path, model)]
+        found += _machine(spec, "endpoint", f"{path}.endpoint.machine", model.endpoint.machine)
+        found += _use_case(path, model, known)
+        found += _rules_file(path, model, known)
+        if spec.cloud == "aws":
+            found += _mask_on_aws(path, model)
+    return found
+
+
+def _cloud(spec: Spec) -> Iterator[Problem]:
+    if spec.cloud == "gcp":
+        yield Problem("stile:cloud", "gcp", "aws", "set stile:cloud to aws: nothing is built on gcp yet")
+
+
+def _network(spec: Spec) -> Iterator[Problem]:
+    network, path = spec.platform.network, f"{ROOT}.network"
+    given = {
+        "vpc_id": network.vpc_id or "",
+        "subnet_ids": ", ".join(network.subnet_ids),
+        "security_group_ids": ", ".join(network.security_group_ids),
+    }
+    if network.mode == "private":
+        for key in (key for key, value in given.items() if not value):
+            yield Problem(f"{path}.{key}", "", "an existing network's ids when mode is private", f"add `{key}`")
+    else:
+        for key, value in given.items():
+            if value:
+                yield Problem(f"{path}.{key}", value, "nothing when mode is public", f"set {path}.mode to private")
+
+
+def _tracking(spec: Spec) -> Iterator[Problem]:
+    tracking, path = spec.platform.tracking, f"{ROOT}.tracking"
+    if tracking.mode == "external" and not tracking.url:
+        yield Problem(f"{path}.url", "", "an MLflow server's URL or ARN when mode is external", "add `url`")
+    if tracking.mode != "external" and tracking.url:
+        fix = f"set {path}.mode to external, or remove `url`"
+        yield Problem(f"{path}.url", tracking.url, f"nothing when mode is {tracking.mode}", fix)
+
+
+def _training_machine(spec: Spec) -> Iterator[Problem]:
+    path, machine = f"{ROOT}.training.machine", spec.platform.training.machine
+    yield from _machine(spec, "training", path, machine)
+
+
+def _machine(spec: Spec, use: Use, path: str, machine: Machine | str) -> Iterator[Problem]:
+    if spec.cloud != "aws":
+        return
+    try:
+        resolve(spec.cloud, use, machine)
+    except NoMachineError as error:
+        shown = machine if isinstance(machine, str) else f"cpus {machine.cpus}, memory_gib {machine.memory_gib:g}"
+        fix = f"{error}: ask for less" if isinstance(machine, Machine) else f"{error}: name one that is allowed"
+        yield Problem(path, shown, error.allowed, fix)
+
+
+def _lengths(spec: Spec) -> Iterator[Problem]:
+    naming = Naming(spec.platform.name, spec.environment, spec.platform.owner)
+    for longest in longest_names(naming, tuple(spec.platform.models)):
+        if longest.excess > 0:
+            path = f"{ROOT}.models.{longest.model}" if longest.model else f"{ROOT}.name"
+            fix = f"shorten {longest.model or spec.platform.name} or the platform's name by {longest.excess}"
+            allowed = f"{longest.what} can be named in {longest.limit} characters"
+            yield Problem(path, longest.name, allowed, fix)
+
+
+def _same_names(spec: Spec) -> Iterator[Problem]:
+    """Two models whose names and stages would give one physical name, such as `a` with `a-server-errors`."""
+    endings = ("server-errors", "latency", "client-errors", "live", "data", "jobs", "alarms")
+    models = set(spec.platform.models)
+    for name in sorted(models):
+        taken = name in endings or any(name == f"{other}-{ending}" for other in models for ending in endings)
+        if taken:
+            fix = f"rename the model {name}"
+            yield Problem(f"{ROOT}.models.{name}", name, "a name that no other resource has", fix)
+
+
+def _release_twice(spec: Spec) -> Iterator[Problem]:
+    """One bucket, key or role may serve several uses, but two budgets' worth of one alert may not."""
+    budget = spec.platform.budget
+    if budget and len(set(budget.alert_at)) != len(budget.alert_at):
+        shown = ", ".join(f"{share:g}" for share in budget.alert_at)
+        yield Problem(f"{ROOT}.budget.alert_at", shown, "each share once", "remove the share that is there twice")
+
+
+def _instances(path: str, model: Model) -> Iterator[Problem]:
+    low, high = model.endpoint.instances.min, model.endpoint.instances.max
+    where = f"{path}.endpoint.instances"
+    if low > high:
+        fix = f"set min to at most {high}, or max to at least {low}"
+        yield Problem(f"{where}.min", str(low), f"at most max, which is {high}", fix)
+    if high > low:
+        fix = f"set max to {low}: endpoints do not scale by themselves yet"
+        yield Problem(f"{where}.max", str(high), f"as many as min, which is {low}", fix)
+
+
+def _canary(path: str, model: Model) -> Iterator[Problem]:
+    percent, instances = model.rollout.canary_percent, model.endpoint.instances.min
+    if percent is None:
+        return
+    where = f"{path}.rollout.canary_percent"
+    if instances < 2:
+        fix = f"set {path}.endpoint.instances to {{min: 2, max: 2}}, or remove canary_percent"
+        yield Problem(where, str(percent), "a canary with at least 2 instances only", fix)
+    if not model.rollout.bake_seconds:
+        fix = f"set {path}.rollout.bake_seconds, such as 300"
+        yield Problem(where, str(percent), "a canary with a time to watch it only", fix)
+
+
+def _endpoint_kind(path: str, model: Model) -> Iterator[Problem]:
+    kind = model.endpoint.kind
+    if kind != "realtime":
+        where = f"{path}.endpoint.kind"
+        yield Problem(where, kind, "realtime", f"set kind to realtime: {kind} endpoints are not built yet")
+
+
+def _schedule(path: str, model: Model) -> Iterator[Problem]:
+    if model.schedule is not None:
+        fix = "remove `schedule`, and start runs with `stile run`: schedules are not built yet"
+        yield Problem(f"{path}.schedule", model.schedule.cron, "nothing yet", fix)
+
+
+def _mask_on_aws(path: str, model: Model) -> Iterator[Problem]:
+    capture = model.endpoint.capture
+    if capture.mask and capture.share:
+        fix = "set share to 0, or remove `mask`"
+        allowed = "nothing on aws: SageMaker captures a request as it is, or not at all"
+        yield Problem(f"{path}.endpoint.capture.mask", ", ".join(capture.mask), allowed, fix)
+
+
+def _use_case(path: str, model: Model, known: Known) -> Iterator[Problem]:
+    if model.use_case not in known.use_cases:
+        meant = did_you_mean(model.use_case, known.use_cases)
+        fix = f"did you mean `{meant}`?" if meant else f"add the package ml_jobs/use_cases/{model.use_case}"
+        allowed = "one of " + ", ".join(known.use_cases) if known.use_cases else "a package in ml_jobs/use_cases"
+        yield Problem(f"{path}.use_case", model.use_case, allowed, fix)
+
+
+def _rules_file(path: str, model: Model, known: Known) -> Iterator[Problem]:
+    """A given rules file must stand beside its use case, for only that reaches the jobs' image."""
+    beside = f"ml_jobs/use_cases/{model.use_case}/govern.yaml"
+    rules = model.rules if model.rules is not None else beside
+    missing = model.use_case in known.use_cases and not (known.root / rules).is_file()
+    if missing or rules != beside:
+        fix = f"write the rules in {beside}" + (", and remove `rules`" if rules != beside else "")
+        yield Problem(f"{path}.rules", rules, f"the file {beside}", fix)
+
+
+_PLATFORM_RULES: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
+    _cloud,
+    _network,
+    _tracking,
+    _training_machine,
+    _lengths,
+    _same_names,
+    _release_twice,
+)
+_MODEL_RULES: tuple[Callable[[str, Model], Iterator[Problem]], ...] = (
+    _instances,
+    _canary,
+    _endpoint_kind,
+    _schedule,
+)
