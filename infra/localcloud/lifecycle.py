@@ -262,7 +262,8 @@ def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
         "STILE_REGISTRY_URL": cloud.registry_url,
         "STILE_CRANE": crane,
         "STILE_MLFLOW_COMMAND": shlex.join([sys.executable, "-m", "mlflow"]),
-        "STILE_HOST_PYTHON": sys.executable,
+        "STILE_JOBS_DIR": str(home / "jobs"),
+        "STILE_JOB_PYTHON": sys.executable,
     }
 
 

@@ -38,7 +38,8 @@ def compose(api: str, parts: Iterable[Operations]) -> Service:
 
 def _checked(handler: Handler) -> Handler:
     def handle(context: RequestContext, request: Any) -> Response | None:
-        check_request(context.operation.input_shape, request)
+        if context.operation is not None:
+            check_request(context.operation.input_shape, request)
         return handler(context, request)
 
     return handle
