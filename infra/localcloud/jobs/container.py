@@ -1,13 +1,14 @@
 """Runs images: pulls, gives a root, starts, and cleans up; the one place where the parts of a job meet."""
 
 import logging
+import os
 import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +19,33 @@ from infra.localcloud.jobs.registry import Registry
 from infra.localcloud.jobs.root import MODE_VARIABLE, Interpreter, Layout, Mode, Program, command, probe
 
 LOG = logging.getLogger(__name__)
+MARKS = ("STILE_BOOT_ID",)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where containers live on this machine.
+    """Where containers live on this machine, and what each of them gets.
 
-    Read from the environment: STILE_JOBS_DIR (runs, image cache and byte code), STILE_REGISTRY_URL (the registry on
-    loopback), STILE_JOB_PYTHON (the interpreter of images without a base), STILE_JOB_ROOT (forces a mode).
+    Read from the environment: STILE_LOCAL_HOME (its folder `jobs` holds runs, image cache and byte code),
+    STILE_REGISTRY_URL (the registry on loopback), STILE_HOST_PYTHON (the interpreter of images without a base),
+    STILE_JOB_ROOT (forces a mode), STILE_BOOT_ID (the mark by which a local cloud's processes are found).
     """
 
     home: Path
     registry_url: str
     python: str = sys.executable
     mode: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
-        """Read the settings. Raises KeyError for a missing STILE_JOBS_DIR or STILE_REGISTRY_URL."""
+        """Read the settings. Raises KeyError for a missing STILE_LOCAL_HOME or STILE_REGISTRY_URL."""
         return cls(
-            home=Path(env["STILE_JOBS_DIR"]).resolve(),
+            home=Path(env["STILE_LOCAL_HOME"]).resolve() / "jobs",
             registry_url=env["STILE_REGISTRY_URL"],
-            python=env.get("STILE_JOB_PYTHON") or sys.executable,
+            python=env.get("STILE_HOST_PYTHON") or sys.executable,
             mode=env.get(MODE_VARIABLE) or None,
+            environment={name: env[name] for name in MARKS if name in env},
         )
 
 
@@ -73,7 +78,8 @@ class Container:
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> JobProcess:
         """Start the image's program. Raises ImageError when there is none, OSError when it cannot be started."""
-        program = Program(self.image.argv(entrypoint, arguments), env, self.image.working_dir)
+        marked = {**self.host.settings.environment, **env}
+        program = Program(self.image.argv(entrypoint, arguments), marked, self.image.working_dir)
         return process.start(self.host.command(self, program), log_path=self.log_path, sink=sink, limits=limits)
 
     def remove(self) -> None:
@@ -85,31 +91,40 @@ class ContainerHost:
     """This machine as a host of containers; one per local cloud."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._images = ImageStore(settings.home / "images", Registry(settings.registry_url))
 
     @cached_property
     def mode(self) -> Mode:
         """How jobs get their root here."""
-        return probe(self._settings.mode)
+        return probe(self.settings.mode)
 
     @cached_property
     def _interpreter(self) -> Interpreter:
-        return Interpreter.of(self._settings.python)
+        return Interpreter.of(self.settings.python)
 
     def create(self, name: str, image: str) -> Container:
         """Pull an image and make a container of it. Raises ImageError."""
         pulled = self._images.pull(image)
-        runs = self._settings.home / "runs"
+        runs = self.settings.home / "runs"
         runs.mkdir(parents=True, exist_ok=True)
         run = Path(tempfile.mkdtemp(dir=runs, prefix=f"{name[:40]}-"))
-        layout = Layout(self._settings.home, run, self._settings.home / "bytecode")
+        layout = Layout(self.settings.home, run, self.settings.home / "bytecode")
         layout.create()
         return Container(name, pulled, layout, self)
 
     def command(self, container: Container, program: Program) -> Command:
         """Make the command that runs a program in a container."""
         return command(self.mode, container.layout, container.image, program, self._interpreter)
+
+
+@cache
+def local_host() -> ContainerHost:
+    """Return the host that this process's environment describes, the same one for everybody who asks.
+
+    Raises KeyError as `Settings.from_environment` does.
+    """
+    return ContainerHost(Settings.from_environment(os.environ))
 
 
 def _force(function: Callable[[str], Any], path: str, _: object) -> None:
