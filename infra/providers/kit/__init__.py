@@ -1,1 +1,4 @@
-"""What every resource plugin shares: the servicer, tables, property values."""
+"""What every resource plugin shares: the servicer, property values, names and differences.
+
+A plugin is a `resource.Plugin` with one `resource.Resource` per type; `server.main` runs it.
+"""

@@ -1,0 +1,80 @@
+"""Runs inline programs under the real Pulumi CLI, with a PULUMI_HOME and a state of the test's own."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import platformdirs
+import pytest
+from pulumi import automation
+
+Program = Callable[[], None]
+VERSION = "v3.259.0"
+
+
+def toolchain() -> Path:
+    """The folder of the toolchain's programs, as the launcher lays it out."""
+    cache = os.environ.get("STILE_CACHE_DIR") or platformdirs.user_cache_path("stile")
+    return Path(cache, "toolchain", VERSION, "bin")
+
+
+class Engine:
+    """One PULUMI_HOME and file backend; gives stacks whose program can be exchanged."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.home = folder / "home"
+        self._work = folder / "work"
+        state = folder / "state"
+        for path in (self.home, self._work, state):
+            path.mkdir(parents=True, exist_ok=True)
+        self._environment = {
+            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_IGNORE_AMBIENT_PLUGINS": "1",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **environment,
+        }
+
+    @property
+    def pulumi(self) -> Path:
+        return toolchain() / "pulumi"
+
+    def stack(self, name: str, program: Program) -> automation.Stack:
+        """The stack of that name, made at the first call, with this program."""
+        options = automation.LocalWorkspaceOptions(
+            work_dir=str(self._work),
+            pulumi_home=str(self.home),
+            env_vars=self._environment,
+            pulumi_command=automation.PulumiCommand(str(toolchain().parent)),
+        )
+        return automation.create_or_select_stack(name, project_name="kit", program=program, opts=options)
+
+
+def failure(engine: Engine, name: str, program: Program) -> str:
+    """What the CLI says about an update that must fail.
+
+    It runs in a process of its own: the SDK leaves a thread and an open event loop when an inline program fails.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_fail, args=(engine, name, program, theirs))
+    process.start()
+    theirs.close()
+    with ours:
+        said = str(ours.recv())
+    process.join()
+    if not said:
+        pytest.fail("the update succeeded")
+    return said
+
+
+def _fail(engine: Engine, name: str, program: Program, answer: Connection) -> None:
+    said = ""
+    try:
+        engine.stack(name, program).up()
+    except automation.errors.CommandError as error:
+        said = str(error)
+    answer.send(said)
+    os._exit(0)
