@@ -9,12 +9,14 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.localcloud import lifecycle
 from infra.toolchain import bootstrap
@@ -59,6 +61,16 @@ class LocalAws:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }
+
+
+@contextmanager
+def refusal(code: str, *words: str) -> Iterator[pytest.ExceptionInfo[ClientError]]:
+    """Expect that a call is refused with an error of this code, whose message holds the words."""
+    with pytest.raises(ClientError) as raised:
+        yield raised
+    error = raised.value.response["Error"]
+    assert error["Code"] == code
+    assert [word for word in words if word not in error["Message"]] == [], error["Message"]
 
 
 def find_crane() -> str | None:

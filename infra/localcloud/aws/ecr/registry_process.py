@@ -5,6 +5,7 @@ from pathlib import Path
 
 from localstack.runtime import hooks
 
+from infra.localcloud.aws.ecr.pushes import PUSHES
 from infra.localcloud.jobs import process
 
 
@@ -23,5 +24,5 @@ def start_registry() -> None:
     process.start(
         process.Command(argv=command, env=dict(os.environ), cwd=home),
         log_path=home / "logs" / "registry.log",
-        sink=lambda line: None,
+        sink=PUSHES.note,
     )
