@@ -1,14 +1,12 @@
 """Runs images: pulls, gives a root, starts, and cleans up; the one place where the parts of a job meet."""
 
-import logging
-import os
 import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from infra.localcloud.jobs.process import Command, JobProcess, Limits, Sink
 from infra.localcloud.jobs.registry import Registry
 from infra.localcloud.jobs.root import MODE_VARIABLE, Interpreter, Layout, Mode, Program, command, probe
 
-LOG = logging.getLogger(__name__)
 MARKS = ("STILE_BOOT_ID",)
 
 
@@ -113,18 +110,13 @@ class ContainerHost:
         layout.create()
         return Container(name, pulled, layout, self)
 
+    def check(self, image: str) -> None:
+        """Raise ImageError unless the registry has an image."""
+        self._images.check(image)
+
     def command(self, container: Container, program: Program) -> Command:
         """Make the command that runs a program in a container."""
         return command(self.mode, container.layout, container.image, program, self._interpreter)
-
-
-@cache
-def local_host() -> ContainerHost:
-    """Return the host that this process's environment describes, the same one for everybody who asks.
-
-    Raises KeyError as `Settings.from_environment` does.
-    """
-    return ContainerHost(Settings.from_environment(os.environ))
 
 
 def _force(function: Callable[[str], Any], path: str, _: object) -> None:

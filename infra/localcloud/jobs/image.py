@@ -66,6 +66,10 @@ class ImageStore:
         files = self._once(self._folder / "stacked" / chain, lambda target: layers.stack(unpacked, target))
         return _image(manifest, files)
 
+    def check(self, uri: str) -> None:
+        """Raise ImageError unless the registry has the image of a URI."""
+        self._registry.manifest(Reference.parse(uri))
+
     def _layer(self, reference: Reference, digest: str) -> Path:
         def fetch(target: Path) -> None:
             archive = target.with_name("archive")

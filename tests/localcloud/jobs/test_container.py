@@ -1,4 +1,4 @@
-"""Protects that an image's own code runs, in a root of its own or with a root variable, and sees only what it should."""
+"""Protects that an image's own code runs, in a root of its own or with a root variable, seeing only what it should."""
 
 import json
 import sys
@@ -25,9 +25,9 @@ open(root + "/opt/ml/model/out.txt", "w").write("made")
 """
 
 
-def run(container: Container, **asked: tuple[str, ...]) -> tuple[int, list[str]]:
+def run(container: Container, entrypoint: tuple[str, ...] | None = None) -> tuple[int, list[str]]:
     lines: list[LogLine] = []
-    ended = container.start(env={"OWN": "1"}, sink=lines.append, **asked).wait(60)
+    ended = container.start(env={"OWN": "1"}, sink=lines.append, entrypoint=entrypoint).wait(60)
     assert ended is not None
     assert ended.ending is Ending.EXITED
     return ended.code, [line.text for line in lines]
