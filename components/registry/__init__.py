@@ -1,0 +1,34 @@
+"""The registry stage: where a model's versions are registered, approved and rejected."""
+
+from typing import NotRequired, Protocol, TypedDict
+
+import pulumi
+
+from components.naming import Naming
+from components.stages import Grants
+
+
+class RegistryArgs(TypedDict):
+    """What the stage takes; `group_arn` names a group that exists."""
+
+    naming: Naming
+    model: str
+    group_arn: NotRequired[pulumi.Input[str]]
+
+
+class Registry(Protocol):
+    """What every cloud's registry stage provides, for one model."""
+
+    @property
+    def group(self) -> pulumi.Output[str]:
+        """The name under which the model's versions are registered."""
+        ...
+
+    @property
+    def grants(self) -> Grants:
+        """The right to register versions and to read them, for the jobs."""
+        ...
+
+    def version(self, number: str) -> pulumi.Output[str]:
+        """Return the identifier of a version; the model package's ARN on AWS."""
+        ...

@@ -1,0 +1,41 @@
+"""What all stages share: the access that one grants on its resources, and where a cloud's implementation stands."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, Literal
+
+from components.errors import StileError
+
+Role = Literal["jobs", "pipeline", "serving", "tracking"]
+"""Who acts: the jobs, the pipeline that starts them, the serving containers, the MLflow server."""
+
+Grants = Mapping[Role, Sequence[Mapping[str, Any]]]
+"""Per role, statements in the cloud's own form; values may be outputs."""
+
+_CLASSES = {
+    "identity": "Identity",
+    "images": "Images",
+    "storage": "Storage",
+    "registry": "Registry",
+    "tracking": "Tracking",
+    "training": "Training",
+    "pipeline": "Pipeline",
+    "endpoint": "Endpoint",
+    "monitoring": "Monitoring",
+    "budget": "Budget",
+}
+
+
+def implementation(cloud: str, stage: str) -> Any:
+    """Return the class that implements a stage's contract on a cloud, such as components.storage.aws.AwsStorage.
+
+    Raises StileError if the cloud's SDK is not installed, with the command that installs it.
+    """
+    try:
+        module = import_module(f"components.{stage}.{cloud}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == f"pulumi_{cloud}":
+            fix = f"install it: uv sync --extra {cloud}"
+            raise StileError(f"the SDK of {cloud} is not installed", path="stile:cloud", fix=fix) from error
+        raise
+    return getattr(module, cloud.capitalize() + _CLASSES[stage])

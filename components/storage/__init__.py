@@ -1,0 +1,58 @@
+"""The storage stage: the data bucket, which holds raw data, runs, MLflow's artifacts and captured requests."""
+
+from typing import NotRequired, Protocol, TypedDict
+
+import pulumi
+
+from components.naming import Naming
+from components.stages import Grants, Role
+
+READS: dict[Role, tuple[str, ...]] = {
+    "jobs": ("raw", "runs", "mlflow", "capture"),
+    "serving": ("runs",),
+    "tracking": ("mlflow",),
+}
+"""Which folders of the bucket each role reads."""
+
+WRITES: dict[Role, tuple[str, ...]] = {"jobs": ("runs", "mlflow"), "serving": ("capture",), "tracking": ("mlflow",)}
+"""Which folders of the bucket each role writes."""
+
+EXPIRING = ("capture",)
+"""Folders whose objects go after the retention time; a run's artifacts stay, for registered models live there."""
+
+
+class StorageArgs(TypedDict):
+    """What the stage takes.
+
+    `retention_days`: how long captured requests and replaced versions of objects are kept.
+    `bucket`: the name of a bucket that exists; its settings are its owner's. `kms_key_arn`: a key that exists.
+    """
+
+    naming: Naming
+    retention_days: pulumi.Input[int]
+    bucket: NotRequired[pulumi.Input[str]]
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+
+
+class Storage(Protocol):
+    """What every cloud's storage stage provides."""
+
+    @property
+    def bucket(self) -> pulumi.Output[str]:
+        """The bucket's name."""
+        ...
+
+    @property
+    def uri(self) -> pulumi.Output[str]:
+        """The bucket's address, `s3://<name>` on AWS, without a slash at its end."""
+        ...
+
+    @property
+    def key(self) -> pulumi.Output[str]:
+        """The identifier of the key that encrypts it; the key's ARN on AWS."""
+        ...
+
+    @property
+    def grants(self) -> Grants:
+        """What READS and WRITES allow, and the use of the key."""
+        ...

@@ -1,0 +1,29 @@
+"""The Pulumi program: stack configuration -> Spec -> Platform -> exports; nothing else."""
+
+import pulumi
+
+from components.errors import ConfigError, Problem
+from infra.program import define
+
+
+def _line(problem: Problem) -> str:
+    shown = f" is {problem.value!r}" if problem.value else ""
+    return f"{problem.path}{shown}; allowed: {problem.allowed}; {problem.fix}"
+
+
+def _main() -> None:
+    stile = pulumi.Config("stile")
+    config = {
+        "stile:cloud": stile.get("cloud"),
+        "stile:platform": stile.get_object("platform"),
+        "aws:region": pulumi.Config("aws").get("region"),
+    }
+    given = {key: value for key, value in config.items() if value is not None}
+    try:
+        define(pulumi.get_stack(), given)
+    except ConfigError as error:
+        lines = "\n".join(f"  {_line(problem)}" for problem in error.problems)
+        raise pulumi.RunError(f"{error.message}:\n{lines}") from error
+
+
+_main()

@@ -1,0 +1,75 @@
+"""The program behind every preview, up and destroy: configuration -> Spec -> Platform -> exports."""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from components.checks import Known
+from components.machines import resolve
+from components.platform import Deployed, Platform, Resolved
+from components.spec import Spec
+from components.validation import parse
+from ml_jobs import use_cases
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+def read(environment: str, config: Mapping[str, object]) -> Spec:
+    """Return the Spec of an environment's configuration; raises ConfigError with every problem. Needs no engine."""
+    names = tuple(module.name for module in pkgutil.iter_modules(use_cases.__path__) if module.ispkg)
+    return parse(environment, config, Known(names, PROJECT_ROOT))
+
+
+def resolved(spec: Spec) -> Resolved:
+    """Look up what a Spec only describes: machine types, the use cases' candidates, the image's Python."""
+    models = spec.platform.models
+    machine = spec.platform.training.machine
+    return Resolved(
+        machine=resolve(spec.cloud, "training", machine),
+        processing_machine=resolve(spec.cloud, "processing", machine),
+        endpoint_machines={
+            name: resolve(spec.cloud, "endpoint", model.endpoint.machine) for name, model in models.items()
+        },
+        candidates={model.use_case: _candidates(model.use_case) for model in models.values()},
+        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+    )
+
+
+def define(environment: str, config: Mapping[str, object]) -> None:
+    """Declare everything that an environment consists of, and export what the commands need.
+
+    `config` has the keys of the stack's file: stile:cloud, stile:platform, aws:region. Raises ConfigError.
+    """
+    spec = read(environment, config)
+    platform = Platform(spec, resolved(spec))
+    outputs: dict[str, Any] = {
+        "data_bucket": platform.storage.bucket,
+        "job_role_arn": platform.identity.roles["jobs"],
+        "image_uri": platform.images.image_uri,
+        "tracking_uri": platform.tracking.uri,
+        "region": spec.region,
+        "environment": environment,
+        "models": {name: _model_outputs(deployed) for name, deployed in platform.models.items()},
+    }
+    for name, value in outputs.items():
+        pulumi.export(name, value)
+
+
+def _model_outputs(deployed: Deployed) -> Mapping[str, Any]:
+    return {
+        "pipeline": deployed.pipeline.name,
+        "model_package_group": deployed.registry.group,
+        "endpoint": deployed.endpoint.name,
+        "dashboard": deployed.dashboard,
+    }
+
+
+def _candidates(use_case: str) -> Sequence[str]:
+    module = importlib.import_module(f"{use_cases.__name__}.{use_case}")
+    candidates: Sequence[str] = module.CANDIDATES
+    return candidates
