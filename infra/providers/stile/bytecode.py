@@ -15,6 +15,7 @@ from typing import Final
 # flags word 0b01 of PEP 552: named by the source's hash, which is not checked at import (nothing in an image changes)
 _UNCHECKED_HASH: Final = (1).to_bytes(4, "little")
 # the last format without back references: those depend on what else the compiling process holds in memory
+# (sets are sorted since Python 3.11, in any format)
 _MARSHAL_FORMAT: Final = 2
 
 

@@ -13,7 +13,8 @@ from typing import Final
 
 from infra.providers.kit.resource import PluginError
 from infra.providers.stile import bytecode, layers
-from infra.providers.stile.programs import Progress, cache_folder, run, uv
+from infra.providers.stile.programs import Progress, run, uv
+from infra.toolchain.bootstrap import cache_dir
 
 PACKAGES_ROOT: Final = PurePosixPath("opt/stile/packages")
 # the container platform -> the wheels to take; glibc 2.28 is what Debian 12 and Amazon Linux 2023 exceed
@@ -34,11 +35,13 @@ class Packages:
     """What the packages layer is made from.
 
     Attributes:
+        project_root: the folder of the lock; its settings for uv (indexes) hold for installing too.
         requirements: the locked packages with their hashes, as a requirements file.
         python_version: minor version, such as `3.11`.
         platform: a key of PLATFORMS.
     """
 
+    project_root: Path
     requirements: str
     python_version: str
     platform: str
@@ -56,12 +59,12 @@ def locked(project_root: Path, python_version: str, platform: str, cancelled: Ev
     command += ["--extra", "jobs", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate"]
     for package in _PRUNED:
         command += ["--prune", package]
-    return Packages(run(command, cancelled=cancelled, cwd=project_root), python_version, platform)
+    return Packages(project_root, run(command, cancelled=cancelled, cwd=project_root), python_version, platform)
 
 
 def layer(packages: Packages, progress: Progress, cancelled: Event) -> Path:
     """Return the layer's file, made unless it is in the cache. Raises ProgramError."""
-    folder = cache_folder() / "layers"
+    folder = cache_dir() / "layers"
     folder.mkdir(parents=True, exist_ok=True)
     name = f"packages-{packages.key.removeprefix('sha256:')}"
     kept = folder / f"{name}.tar.gz"
@@ -93,9 +96,9 @@ def _install(packages: Packages, target: Path, cancelled: Event) -> None:
     listed = target.with_name("requirements.txt")
     listed.write_text(packages.requirements)
     command: list[str | Path] = [uv(), "pip", "install", "--quiet", "--target", target, "--requirements", listed]
-    command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--python-version", packages.python_version]
+    command += ["--no-deps", "--only-binary", ":all:", "--python-version", packages.python_version]
     command += ["--python-platform", PLATFORMS[packages.platform], "--no-compile-bytecode"]
-    run(command, cancelled=cancelled)
+    run(command, cancelled=cancelled, cwd=packages.project_root)
     for folder in list(target.rglob("__pycache__")):  # some wheels bring one
         shutil.rmtree(folder)
 
@@ -104,9 +107,7 @@ def _compile(packages: Packages, installed: Path, cancelled: Event) -> None:
     if not MINOR_VERSION.fullmatch(packages.python_version):
         raise PluginError(f"pythonVersion is {packages.python_version}, not a minor version such as 3.11")
     python = run([uv(), "python", "find", packages.python_version], cancelled=cancelled).strip()
-    # a set's order is part of byte code, and follows the seed
-    env = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    run([python, "-S", "-s", "-P", bytecode.__file__, installed, f"/{PACKAGES_ROOT}"], cancelled=cancelled, env=env)
+    run([python, "-I", "-S", bytecode.__file__, installed, f"/{PACKAGES_ROOT}"], cancelled=cancelled)
 
 
 def entries(installed: Path) -> list[layers.Entry]:

@@ -1,8 +1,6 @@
 """Finds and runs the programs that make an image: uv and crane."""
 
 import os
-import re
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,43 +23,32 @@ class ProgramError(PluginError):
         self.said = said
 
 
-def cache_folder() -> Path:
-    """Return the folder outside the project that clones share (STILE_CACHE_DIR, else the user's cache)."""
-    given = os.environ.get("STILE_CACHE_DIR")
-    if given:
-        return Path(given)
-    import platformdirs
-
-    return platformdirs.user_cache_path("stile")
-
-
 def crane() -> Path:
-    """Return crane: STILE_CRANE, PATH, or the newest that the toolchain installed. Raises PluginError without one."""
-    return _find("crane", "STILE_CRANE", "run `./stile doctor`, which installs it, or set STILE_CRANE")
+    """Return crane: STILE_CRANE, the toolchain's own, or PATH's. Raises PluginError without one."""
+    from infra.toolchain.found import candidates
+
+    found = _named_in("STILE_CRANE") or next(iter(candidates("crane")), None)
+    if found is None:
+        raise PluginError("crane is not installed: run `./stile doctor`, which brings it, or set STILE_CRANE to it")
+    return found
 
 
 def uv() -> Path:
-    """Return uv: STILE_UV, PATH, or the newest that the toolchain installed. Raises PluginError without one."""
-    return _find("uv", "STILE_UV", "install uv, or set STILE_UV to it")
+    """Return uv: STILE_UV, the one that the launcher brought, or PATH's. Raises PluginError without one."""
+    from infra.errors import ToolchainError
+    from infra.toolchain.found import find_uv
+
+    try:
+        return _named_in("STILE_UV") or find_uv()
+    except ToolchainError as error:
+        raise PluginError(f"{error.message}: {error.fix}, or set STILE_UV to it") from error
 
 
-def _find(name: str, variable: str, fix: str) -> Path:
+def _named_in(variable: str) -> Path | None:
     given = os.environ.get(variable)
-    if given:
-        if os.access(given, os.X_OK):
-            return Path(given)
+    if given and not os.access(given, os.X_OK):
         raise PluginError(f"{variable} names {given}, which is no program")
-    on_path = shutil.which(name)
-    if on_path:
-        return Path(on_path)
-    installed = sorted((cache_folder() / "toolchain").glob(f"*/bin/{name}"), key=_version_order)
-    if installed:
-        return installed[-1]
-    raise PluginError(f"{name} is not installed: {fix}")
-
-
-def _version_order(program: Path) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", program.parents[1].name)]
+    return Path(given) if given else None
 
 
 def run(

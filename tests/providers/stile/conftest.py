@@ -1,0 +1,69 @@
+"""What the tests of our own plugin share: a small project, a registry, a small AWS, and a plugin that only listens."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.providers.kit.resource import Log, Plugin, PluginError, Resource
+from infra.providers.stile import programs
+from tests.providers.stile.small_aws import SmallAws
+from tests.providers.stile.small_project import serve_registry, write_project
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project, which the plugin takes for its own, with programs found and a cache of its own."""
+    monkeypatch.setenv("STILE_UV", str(programs.uv()))
+    monkeypatch.setenv("STILE_CRANE", str(programs.crane()))
+    monkeypatch.setenv("STILE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("STILE_PROJECT_ROOT", str(tmp_path / "project"))
+    return write_project(tmp_path / "project")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """An empty registry's URL."""
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+    with serve_registry(blobs) as url:
+        yield url
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallAws]:
+    """An AWS whose answers the test writes, as the environment's endpoint."""
+    with SmallAws() as aws:
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        yield aws
+
+
+class Heard(Log):
+    """Keeps what the plugin says."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def say(self, message: str, *, urn: str = "", severity: str = "info", passing: bool = False) -> None:
+        self.messages.append(message)
+
+
+class Listening(Plugin):
+    """A plugin without an engine."""
+
+    name = "stile"
+    version = "0.1.0"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = Heard()
+        self.log = self.heard
+
+    def resource(self, token: str) -> Resource:
+        raise PluginError(token)
+
+
+@pytest.fixture
+def plugin() -> Listening:
+    return Listening()
