@@ -1,4 +1,4 @@
-"""What jobs of a test stand on: a tiny image, built with crane and pushed to ECR's loopback registry, a role, a bucket."""
+"""What jobs of a test stand on: a tiny image, built with crane and pushed to ECR's registry, a role, a bucket."""
 
 import io
 import json

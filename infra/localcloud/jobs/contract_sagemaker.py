@@ -26,7 +26,8 @@ def training_request(request: Mapping[str, Any], arn: str) -> JobRequest:
     """Read a CreateTrainingJob request, which was validated."""
     algorithm, resources = request["AlgorithmSpecification"], request["ResourceConfig"]
     name, channels = request["TrainingJobName"], request.get("InputDataConfig") or ()
-    uri = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
+    target = request["OutputDataConfig"]
+    uri, key = f"{target['S3OutputPath'].rstrip('/')}/{name}/output", target.get("KmsKeyId") or None
     return JobRequest(
         kind=Kind.TRAINING,
         name=name,
@@ -42,7 +43,7 @@ def training_request(request: Mapping[str, Any], arn: str) -> JobRequest:
         environment=dict(request.get("Environment") or {}),
         parameters=dict(request.get("HyperParameters") or {}),
         inputs=tuple(_channel(channel) for channel in channels),
-        outputs=(Output("model", uri, "/opt/ml/model"), Output("output", uri, "/opt/ml/output/data")),
+        outputs=(Output("model", uri, "/opt/ml/model", key), Output("output", uri, "/opt/ml/output/data", key)),
         settings={"channels": {channel["ChannelName"]: _channel_config(channel, algorithm) for channel in channels}},
     )
 
@@ -51,7 +52,8 @@ def processing_request(request: Mapping[str, Any], arn: str) -> JobRequest:
     """Read a CreateProcessingJob request, which was validated."""
     app, cluster = request["AppSpecification"], request["ProcessingResources"]["ClusterConfig"]
     inputs = request.get("ProcessingInputs") or ()
-    outputs = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or ()
+    output_config = request.get("ProcessingOutputConfig") or {}
+    outputs, key = output_config.get("Outputs") or (), output_config.get("KmsKeyId") or None
     return JobRequest(
         kind=Kind.PROCESSING,
         name=request["ProcessingJobName"],
@@ -67,7 +69,8 @@ def processing_request(request: Mapping[str, Any], arn: str) -> JobRequest:
             Input(item["InputName"], item["S3Input"]["S3Uri"], item["S3Input"]["LocalPath"]) for item in inputs
         ),
         outputs=tuple(
-            Output(item["OutputName"], item["S3Output"]["S3Uri"], item["S3Output"]["LocalPath"]) for item in outputs
+            Output(item["OutputName"], item["S3Output"]["S3Uri"], item["S3Output"]["LocalPath"], key)
+            for item in outputs
         ),
         settings={"request": dict(request)},
     )
@@ -119,7 +122,7 @@ def collect(job: JobRequest, files: Path, store: ObjectStore, *, succeeded: bool
     """
     if job.kind is Kind.PROCESSING:
         for item in job.outputs if succeeded else ():
-            store.upload_folder(_at(files, item.path), item.uri)
+            store.upload_folder(_at(files, item.path), item.uri, item.key)
         return
     for item in job.outputs:
         folder = _at(files, item.path)
@@ -128,7 +131,7 @@ def collect(job: JobRequest, files: Path, store: ObjectStore, *, succeeded: bool
         if wanted:
             archive = folder.with_name(f"{item.name}.tar.gz.stile")
             _pack(folder, archive)
-            store.upload_file(archive, f"{item.uri}/{item.name}.tar.gz")
+            store.upload_file(archive, f"{item.uri}/{item.name}.tar.gz", item.key)
 
 
 def message(job: JobRequest, files: Path) -> str:

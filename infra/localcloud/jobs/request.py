@@ -23,11 +23,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Files that the job leaves in the folder `path` of its container, and where they go when it succeeds."""
+    """Files that the job leaves in the folder `path` of its container, and where they go.
+
+    `key` names the key that the store encrypts them with; None leaves that to the store.
+    """
 
     name: str
     uri: str
     path: str
+    key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ class ObjectStore(Protocol):
         """Copy all objects whose key starts with the URI's into a folder; return how many there were (at least 1)."""
         ...
 
-    def upload_file(self, file: Path, uri: str) -> None:
-        """Copy one file to the object of that URI."""
+    def upload_file(self, file: Path, uri: str, key: str | None) -> None:
+        """Copy one file to the object of that URI, encrypted with a key if one is named."""
         ...
 
-    def upload_folder(self, folder: Path, uri: str) -> int:
+    def upload_folder(self, folder: Path, uri: str, key: str | None) -> int:
         """Copy all files of a folder below a URI; return how many."""
         ...
 
@@ -50,11 +50,12 @@ class S3Store:
             raise TransferError(f'No S3 objects found under S3 URL "{uri}" given in input data source')
         return count
 
-    def upload_file(self, file: Path, uri: str) -> None:
+    def upload_file(self, file: Path, uri: str, key: str | None) -> None:
         """Copy one file."""
-        bucket, key = split(uri)
+        bucket, name = split(uri)
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else None
         try:
-            self._client.upload_file(str(file), bucket, key)
+            self._client.upload_file(str(file), bucket, name, ExtraArgs=encryption)
         except (ClientError, BotoCoreError) as error:
             raise TransferError(f"{uri}: {error}") from error
         except Exception as error:
@@ -62,11 +63,11 @@ class S3Store:
                 raise
             raise TransferError(f"{uri}: {error}") from error
 
-    def upload_folder(self, folder: Path, uri: str) -> int:
+    def upload_folder(self, folder: Path, uri: str, key: str | None) -> int:
         """Copy a folder's files; links that lead out of it are left out."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
         for path in files:
-            self.upload_file(path, f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}")
+            self.upload_file(path, f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", key)
         return len(files)
 
     def _keys(self, bucket: str, prefix: str) -> Iterator[str]:
