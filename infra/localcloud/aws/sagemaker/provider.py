@@ -3,9 +3,20 @@
 from localstack.services.plugins import Service
 
 from infra.localcloud.aws.operations import compose
-from infra.localcloud.aws.sagemaker import pipelines, processing, training
+from infra.localcloud.aws.sagemaker import (
+    endpoint_configs,
+    models,
+    package_groups,
+    packages,
+    pipelines,
+    processing,
+    tagging,
+    training,
+)
+
+PARTS = (endpoint_configs, models, package_groups, packages, pipelines, processing, tagging, training)
 
 
 def service() -> Service:
     """Build the service; called once, at the first request."""
-    return compose("sagemaker", [part.OPERATIONS for part in (pipelines, processing, training)])
+    return compose("sagemaker", [part.OPERATIONS for part in PARTS])
