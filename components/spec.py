@@ -40,8 +40,8 @@ class Part(BaseModel):
 class Machine(Part):
     """What a job or an endpoint needs; `components/machines.toml` knows which type has it."""
 
-    cpus: int = Field(ge=1, le=192, description="a whole number of virtual CPUs, 1 to 192")
-    memory_gib: float = Field(gt=0, le=1536, description="a number of GiB above 0, at most 1536")
+    cpus: int = Field(ge=1, description="a whole number of virtual CPUs, 1 or more")
+    memory_gib: float = Field(gt=0, description="a number of GiB above 0")
 
 
 def _kind_of_machine(value: object) -> str:

@@ -1,0 +1,137 @@
+"""Wrong configurations: each mistake is told with its path, what is allowed and the fix, and all at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import ConfigError
+from components.validation import parse
+from tests.components.configs import ENVIRONMENT, RELEASE, changed, full, project
+
+MODEL = "models/flight-delays"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One change that makes the full configuration wrong, and what must be said of it."""
+
+    path: str
+    value: object
+    told: str  # property path of the problem, below stile:platform
+    allowed: str  # part of what is allowed
+    fix: str  # part of the fix
+
+
+BAD = [
+    Bad("netwrk", {"mode": "public"}, "netwrk", "network", "did you mean `network`?"),
+    Bad("storage/retention_day", 30, "storage.retention_day", "retention_days", "did you mean `retention_days`?"),
+    Bad("training/max_minutes", 90, "training.max_minutes", "max_hours", "did you mean `max_hours`?"),
+    Bad("training/max_hours", "2h", "training.max_hours", "hours", "a number of hours, such as 2"),
+    Bad("storage/retention_days", "90 days", "storage.retention_days", "days", "a number of days"),
+    Bad(f"{MODEL}/rollout/bake_seconds", "5m", f"{MODEL}.rollout.bake_seconds", "seconds", "300 for five minutes"),
+    Bad("name", "Stile_One", "name", "lower-case letters", "write"),
+    Bad("owner", None, "owner", "lower-case", "write"),
+    Bad("models", {}, "models", "at least one model", "write"),
+    Bad("models/Flight Delays", {"use_case": "flight_delays"}, "models.Flight Delays", "hyphens", "rename"),
+    Bad("tracking/mode", "external", "tracking.url", "URL or ARN", "add `url`"),
+    Bad("tracking/url", "http://127.0.0.1:5000", "tracking.url", "nothing when mode is managed", "set"),
+    Bad("tracking/mode", "manged", "tracking.mode", "managed", "did you mean `managed`?"),
+    Bad(f"{MODEL}/release", {"version": 3}, f"{MODEL}.release.sha256", "64 hexadecimal", "add `sha256`"),
+    Bad(
+        f"{MODEL}/release",
+        RELEASE | {"version": "latest"},
+        f"{MODEL}.release.version",
+        "a registered version",
+        "such as 3",
+    ),
+    Bad(
+        f"{MODEL}/rollout",
+        {"canary_percent": 10, "bake_seconds": 60},
+        f"{MODEL}.rollout.canary_percent",
+        "2 inst",
+        "min: 2",
+    ),
+    Bad(f"{MODEL}/endpoint/instances", {"min": 3, "max": 2}, f"{MODEL}.endpoint.instances.min", "at most max", "2"),
+    Bad("network/mode", "private", "network.vpc_id", "existing network", "add `vpc_id`"),
+    Bad("training/machine", {"cpus": 500, "memory_gib": 8}, "training.machine", "at most", "ask for less"),
+    Bad("training/machine", {"cpus": 2}, "training.machine.memory_gib", "GiB", "add `memory_gib`"),
+    Bad(f"{MODEL}/endpoint/machine", "ml.t3.medium", f"{MODEL}.endpoint.machine", "ml.m5.large", "no endpoint machine"),
+    Bad(f"{MODEL}/rules", "rules/strict.yaml", f"{MODEL}.rules", "govern.yaml", "write the rules in"),
+    Bad(f"{MODEL}/use_case", "flight_delay", f"{MODEL}.use_case", "flight_delays", "did you mean `flight_delays`?"),
+    Bad(f"{MODEL}/endpoint/kind", "serverless", f"{MODEL}.endpoint.kind", "realtime", "not built yet"),
+    Bad(f"{MODEL}/endpoint/capture/mask", ["origin"], f"{MODEL}.endpoint.capture.mask", "nothing on aws", "remove"),
+    Bad(f"{MODEL}/endpoint/capture/share", 20, f"{MODEL}.endpoint.capture.share", "0 (nothing) to 1", "write"),
+    Bad(f"{MODEL}/schedule", {"cron": "0 6 * * 1"}, f"{MODEL}.schedule", "nothing yet", "remove"),
+    Bad(
+        "models/flight-delays-latency", {"use_case": "flight_delays"}, "models.flight-delays-latency", "name", "rename"
+    ),
+    Bad("name", "a-platform-with-quite-a-long-name", "models.flight-delays", "63 characters", "shorten"),
+    Bad("budget/monthly_usd", -5, "budget.monthly_usd", "above 0", "write"),
+    Bad("budget/alert_at", [0.8, 0.8], "budget.alert_at", "each share once", "remove"),
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.path}={bad.value}")
+def test_one_mistake_is_told_once_with_path_and_fix(bad: Bad, tmp_path: Path) -> None:
+    known = project(tmp_path, "flight_delays")
+    parse(ENVIRONMENT, full(), known)  # the configuration is right but for this one change
+    with pytest.raises(ConfigError) as raised:
+        parse(ENVIRONMENT, changed(full(), bad.path, bad.value), known)
+    path = "stile:platform." + bad.told.replace("/", ".")
+    (problem,) = [problem for problem in raised.value.problems if problem.path == path]
+    assert bad.allowed in problem.allowed
+    assert bad.fix in problem.fix
+    others = [problem.path for problem in raised.value.problems if problem.path != path]
+    assert all(other.startswith("stile:platform.network.") for other in others)  # a private network lacks all its ids
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """Mistakes of single values hide neither each other nor the combinations that cannot work."""
+    known = project(tmp_path, "flight_delays")
+    config: dict[str, Any] = full()
+    wanted = set()
+    for bad in (BAD[0], BAD[1], BAD[3], BAD[10], BAD[13], BAD[16], BAD[20], BAD[29]):
+        config = changed(config, bad.path, bad.value)
+        wanted.add("stile:platform." + bad.told.replace("/", "."))
+    with pytest.raises(ConfigError) as raised:
+        parse(ENVIRONMENT, config, known)
+    assert {problem.path for problem in raised.value.problems} == wanted
+
+
+def test_missing_rules_are_told(tmp_path: Path) -> None:
+    known = project(tmp_path, "flight_delays")
+    (tmp_path / "ml_jobs/use_cases/flight_delays/govern.yaml").unlink()
+    with pytest.raises(ConfigError) as raised:
+        parse(ENVIRONMENT, full(), known)
+    assert [problem.path for problem in raised.value.problems] == ["stile:platform.models.flight-delays.rules"]
+
+
+def test_the_top_of_the_file_is_judged_too(tmp_path: Path) -> None:
+    """No platform, an unknown cloud and an unknown key are three problems, not a crash."""
+    known = project(tmp_path, "flight_delays")
+    with pytest.raises(ConfigError) as raised:
+        parse(ENVIRONMENT, {"stile:cloud": "azure", "stile:paltform": {}}, known)
+    told = {problem.path: problem for problem in raised.value.problems}
+    assert set(told) == {"stile:platform", "stile:cloud", "stile:paltform"}
+    assert "aws" in told["stile:cloud"].allowed
+
+
+def test_nothing_is_built_on_google_yet(tmp_path: Path) -> None:
+    config = full() | {"stile:cloud": "gcp"}
+    with pytest.raises(ConfigError) as raised:
+        parse(ENVIRONMENT, config, project(tmp_path, "flight_delays"))
+    assert [problem.path for problem in raised.value.problems] == ["stile:cloud"]
+
+
+def test_a_spec_holds_what_was_written_and_cannot_be_changed(tmp_path: Path) -> None:
+    """A version written as a number is text in the Spec; what is left out has the documented default."""
+    known = project(tmp_path, "flight_delays")
+    spec = parse(ENVIRONMENT, full(release=RELEASE | {"version": 3}), known)
+    model = spec.platform.models["flight-delays"]
+    assert model.release is not None
+    assert model.release.version == "3"
+    assert (model.endpoint.instances.min, spec.platform.storage.retention_days) == (1, 90)
+    with pytest.raises(ValueError, match="frozen"):
+        spec.platform.name = "other"
