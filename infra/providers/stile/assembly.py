@@ -73,7 +73,9 @@ def push(recipe: Recipe, repository: Repository, progress: Progress, cancelled: 
 def _append(recipe: Recipe, repository: Repository, packed: Path) -> list[str | Path]:
     base: list[str | Path] = ["--base", recipe.base] if recipe.base else []
     target = repository.reference(recipe.packages_tag)
-    return [crane(), "append", *base, "--new_layer", packed, "--new_tag", target]
+    # a base may be an index of images for several platforms
+    platform = ("--platform", recipe.packages.platform)
+    return [crane(), "append", *platform, *base, "--new_layer", packed, "--new_tag", target]
 
 
 def _mutate(recipe: Recipe, repository: Repository, code: Path) -> list[str | Path]:

@@ -7,18 +7,27 @@ import pytest
 
 from infra.providers.kit.resource import Log, Plugin, PluginError, Resource
 from infra.providers.stile import programs
+from tests.localcloud.cloud import crane, local_aws
 from tests.providers.stile.small_aws import SmallAws
 from tests.providers.stile.small_project import serve_registry, write_project
+
+__all__ = ["crane", "local_aws"]
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project, which the plugin takes for its own, with programs found and a cache of its own."""
+    """A small project, which the plugin takes for its own, with the programs that it needs."""
     monkeypatch.setenv("STILE_UV", str(programs.uv()))
     monkeypatch.setenv("STILE_CRANE", str(programs.crane()))
-    monkeypatch.setenv("STILE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("STILE_PROJECT_ROOT", str(tmp_path / "project"))
     return write_project(tmp_path / "project")
+
+
+@pytest.fixture
+def fresh_cache(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache for this process; the project comes first, as its programs are found in the user's cache."""
+    monkeypatch.setenv("STILE_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture

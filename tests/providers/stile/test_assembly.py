@@ -14,6 +14,7 @@ from infra.providers.stile.assembly import Recipe, push, resolve_base
 from infra.providers.stile.registry import Repository
 from tests.providers.stile.small_project import serve_registry
 
+pytestmark = pytest.mark.usefixtures("fresh_cache")
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 

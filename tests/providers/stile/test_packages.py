@@ -14,6 +14,7 @@ from infra.providers.kit.resource import PluginError
 from infra.providers.stile import packages
 from tests.providers.stile.small_project import write_project
 
+pytestmark = pytest.mark.usefixtures("fresh_cache")
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
