@@ -13,7 +13,7 @@ from tests.components.mocked import Declared, declare
 RESOLVED = Resolved(
     machine="ml.m5.large",
     processing_machine="ml.m5.large",
-    endpoint_machines={"flight-delays": "ml.c5.large"},
+    endpoint_machines={"flight-delays": "ml.c5.large", "arrivals": "ml.m5.large"},
     candidates={"flight_delays": ("logistic", "hgb")},
     python_version="3.11",
 )

@@ -136,7 +136,7 @@ def declare(program: Callable[[], object], stack: str = "test-aws") -> Declared:
     mocks.set_mocks(_Answers(), project="stile", stack=stack, monitor=_Recorder(declared))
 
     def run() -> None:
-        # Nothing is returned: the runtime waits for every output anyway, and would wait for a returned one within itself.
+        # Nothing is returned: the runtime waits for every output by itself, and cannot wait for one inside another.
         program()
         stack = cast("Any", settings.get_root_resource())
         pulumi.Output.from_input(stack.outputs).apply(declared.outputs.update)
