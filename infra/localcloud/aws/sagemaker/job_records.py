@@ -10,6 +10,7 @@ from localstack.aws.api import RequestContext
 
 from infra.localcloud.aws.failures import Refusal, in_use, validation
 from infra.localcloud.aws.records import Record, Records, now
+from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.runner import JobRun, Outcome, Phase, Result
 
 REASON_CHARACTERS = 1024
@@ -171,6 +172,12 @@ def _taken(arn: str) -> Refusal:
     return in_use(
         f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
     )
+
+
+def keep(jobs: Jobs, context: RequestContext, record: JobRecord) -> None:
+    """Keep a new job and its tags; raises ResourceInUse if another was first."""
+    jobs.of(context).add(record)
+    store(context).tags.begin(record.arn, record.request.get("Tags"))
 
 
 def stop(record: JobRecord, kind: str) -> None:

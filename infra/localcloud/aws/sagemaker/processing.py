@@ -10,7 +10,8 @@ from infra.localcloud.aws.failures import validation
 from infra.localcloud.aws.operations import Operations, Request
 from infra.localcloud.aws.paging import Listing
 from infra.localcloud.aws.sagemaker.job_cloud import assume, begin, check_bucket, check_image, check_role
-from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, keep, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.contract_sagemaker import PROCESSING_ROOT, processing_request
 
 JOBS = Jobs("Could not find requested job with name: {}")
@@ -33,13 +34,14 @@ def create(context: RequestContext, request: Request) -> dict[str, str]:
     """CreateProcessingJob. Inputs are looked for when the job runs, as the vendor does."""
     name, role, region = request["ProcessingJobName"], request["RoleArn"], context.region
     _check(request)
+    store(context).tags.check(request.get("Tags"))
     check_role(role, region)
     check_image(request["AppSpecification"]["ImageUri"])
     for item in _outputs(request):
         check_bucket(item["S3Output"]["S3Uri"], region)
     session = assume(role, name, region)
     record = JobRecord(name=name, arn=sagemaker_arn(context, "processing-job", name), request=request)
-    JOBS.of(context).add(record)
+    keep(JOBS, context, record)
     begin(record, processing_request(request, record.arn), session, LOG_GROUP, lambda line: None)
     return {"ProcessingJobArn": record.arn}
 

@@ -12,7 +12,8 @@ from infra.localcloud.aws.failures import validation
 from infra.localcloud.aws.operations import Operations, Request
 from infra.localcloud.aws.paging import Listing
 from infra.localcloud.aws.sagemaker.job_cloud import assume, begin, check_bucket, check_image, check_input, check_role
-from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, keep, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.contract_sagemaker import model_uri, training_request
 
 JOBS = Jobs("Requested resource not found.")
@@ -46,6 +47,7 @@ def start(request: Request, context: RequestContext, *, validate_inputs: bool) -
     """Validate a request and start its job. Pipelines call it too."""
     name, region = request["TrainingJobName"], context.region
     _check_supported(request)
+    store(context).tags.check(request.get("Tags"))
     check_role(request["RoleArn"], region)
     check_image(request["AlgorithmSpecification"]["TrainingImage"])
     check_bucket(request["OutputDataConfig"]["S3OutputPath"], region)
@@ -54,7 +56,7 @@ def start(request: Request, context: RequestContext, *, validate_inputs: bool) -
     record = JobRecord(name=name, arn=sagemaker_arn(context, "training-job", name), request=request)
     on_line = _metrics(record)
     session = assume(request["RoleArn"], name, region)
-    JOBS.of(context).add(record)
+    keep(JOBS, context, record)
     begin(record, training_request(request, record.arn), session, LOG_GROUP, on_line)
     return record
 
