@@ -5,6 +5,7 @@ from localstack.services.plugins import Service
 from infra.localcloud.aws.operations import compose
 from infra.localcloud.aws.sagemaker import (
     endpoint_configs,
+    endpoints,
     models,
     package_groups,
     packages,
@@ -14,7 +15,7 @@ from infra.localcloud.aws.sagemaker import (
     training,
 )
 
-PARTS = (endpoint_configs, models, package_groups, packages, pipelines, processing, tagging, training)
+PARTS = (endpoint_configs, endpoints, models, package_groups, packages, pipelines, processing, tagging, training)
 
 
 def service() -> Service:

@@ -3,8 +3,9 @@
 from localstack.services.plugins import Service
 
 from infra.localcloud.aws.operations import compose
+from infra.localcloud.aws.sagemaker_runtime import invocation
 
 
 def service() -> Service:
     """Build the service; called once, at the first request."""
-    return compose("sagemaker-runtime", [])
+    return compose("sagemaker-runtime", [invocation.OPERATIONS])
