@@ -24,7 +24,7 @@ if asked.get("broken"):
     sys.exit(9)
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
 
     def answer(self, status, body):
         content = json.dumps(body).encode()
