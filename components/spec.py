@@ -152,7 +152,8 @@ class Rollout(Part):
     alarms: tuple[Alarm, ...] = Field(
         default=("server-errors", "latency"),
         strict=False,
-        description="a list of server-errors, latency, client-errors",
+        min_length=1,
+        description="a list of at least one of server-errors, latency, client-errors",
     )
 
 

@@ -12,7 +12,7 @@ Role = Literal["jobs", "pipeline", "serving", "tracking"]
 Grants = Mapping[Role, Sequence[Mapping[str, Any]]]
 """Per role, statements in the cloud's own form; values may be outputs."""
 
-_CLASSES = {
+STAGES = {
     "identity": "Identity",
     "images": "Images",
     "storage": "Storage",
@@ -24,6 +24,7 @@ _CLASSES = {
     "monitoring": "Monitoring",
     "budget": "Budget",
 }
+"""Each stage's package, and the name that its component token and its classes have in common."""
 
 
 def implementation(cloud: str, stage: str) -> Any:
@@ -38,4 +39,4 @@ def implementation(cloud: str, stage: str) -> Any:
             fix = f"install it: uv sync --extra {cloud}"
             raise StileError(f"the SDK of {cloud} is not installed", path="stile:cloud", fix=fix) from error
         raise
-    return getattr(module, cloud.capitalize() + _CLASSES[stage])
+    return getattr(module, cloud.capitalize() + STAGES[stage])

@@ -42,7 +42,7 @@ class EndpointArgs(TypedDict):
     """What the stage takes.
 
     `version`: the registered version's identifier, given with a release. `role`: under which containers serve.
-    `data_uri` and `key`: the data bucket, for captured requests. `alarms`: names of those that stop a rollout.
+    `data_uri` and `key`: the data bucket, for captured requests. `alarms`: what stops a rollout, at least one.
     """
 
     naming: Naming
@@ -51,7 +51,7 @@ class EndpointArgs(TypedDict):
     data_uri: pulumi.Input[str]
     key: pulumi.Input[str]
     version: NotRequired[pulumi.Input[str] | None]
-    alarms: NotRequired[Sequence[pulumi.Input[str]]]
+    alarms: Sequence[pulumi.Input[str]]
     region: NotRequired[str]
     depends_on: NotRequired[Sequence[pulumi.Resource]]
 

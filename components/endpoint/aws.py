@@ -115,9 +115,7 @@ class AwsEndpoint(pulumi.ComponentResource):
             deployment_config={
                 "blue_green_update_policy": {"traffic_routing_configuration": _traffic(serving)},
                 # There from the first release on: SageMaker's endpoint would be replaced to add it later.
-                "auto_rollback_configuration": {
-                    "alarms": [{"alarm_name": alarm} for alarm in self._args.get("alarms", ())]
-                },
+                "auto_rollback_configuration": {"alarms": [{"alarm_name": alarm} for alarm in self._args["alarms"]]},
             },
             tags=self._args["naming"].tags("endpoint", serving.model),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(self._args.get("depends_on", ()))),
