@@ -24,7 +24,7 @@ def unpack(archive: Path, target: Path) -> None:
     try:
         with tarfile.open(archive, "r:*") as tar:
             tar.extractall(target, filter=_member)  # noqa: S202 - the filter refuses every way out
-    except tarfile.TarError as error:
+    except (tarfile.TarError, OSError, EOFError, KeyError) as error:  # KeyError: a hard link to what is not there
         raise ImageError(f"a layer cannot be unpacked: {error}") from error
     for source in target.rglob("*.py"):
         if not source.is_symlink() and source.is_file():

@@ -201,7 +201,8 @@ class JobProcess:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             self._popen.wait()
-            psutil.wait_procs([process for process in members if process.pid != self.pid], timeout=1)
+            # Short: one that nobody collects stays a zombie, which `tree` leaves out.
+            psutil.wait_procs([process for process in members if process.pid != self.pid], timeout=0.02)
 
 
 def start(command: Command, *, log_path: Path, sink: Sink, limits: Limits = Limits()) -> JobProcess:
