@@ -4,7 +4,6 @@ All types go through each step together, in one stack, and each test looks at on
 a definition that works here means the same on the real plugin, and nothing changes behind the user's back unseen.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,16 +136,14 @@ def _name(token: str, outputs: Args) -> Args:
 
 
 @pytest.fixture(scope="module")
-def life(
-    request: pytest.FixtureRequest, local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Life]:
-    asked = {item.callspec.params["token"] for item in request.session.items if hasattr(item, "callspec")}
+def life(request: pytest.FixtureRequest, local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    asked = {item.callspec.params.get("token") for item in request.session.items if hasattr(item, "callspec")}
     engine = Engine(tmp_path_factory.mktemp("engine"), local_aws.environment)
     install_stand_in(engine.pulumi, engine.home)
     world = World(local_aws)
     life = Life(engine, [case for case in all_cases(world) if case.token in asked], world)
     life.run()
-    yield life
+    return life
 
 
 def case_of(life: Life, token: str) -> Case:

@@ -6,7 +6,7 @@ inputs were. A resource may return Secret itself for a value that is secret in i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from threading import Event
@@ -243,7 +243,7 @@ class Plugin(ABC):
     def resource(self, token: str) -> Resource:
         """Return the type behind a token such as `aws:s3/bucket:Bucket`. Raises PluginError if there is none."""
 
-    def check_config(self, inputs: Properties) -> Sequence[Failure]:
+    def check_config(self, inputs: Properties) -> Iterable[Failure]:
         """Say what is wrong with the provider's configuration."""
         return ()
 

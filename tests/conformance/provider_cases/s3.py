@@ -24,11 +24,12 @@ def _bucket(world: World) -> Case:
     tags = {"TagSet": [{"Key": "by-hand", "Value": "yes"}]}
     return Case(
         TOKENS[0],
-        args={"forceDestroy": True},
+        args={"forceDestroy": True, "tags": {"stile-stage": "first"}},
         change={"tags": {"stile-stage": "storage"}},
         replace={"bucket": world.aws.name("renamed")},
         drift=lambda world, out: s3.put_bucket_tagging(Bucket=out["bucket"], Tagging=tags),
         drifts="tags",
+        imported_without=("forceDestroy",),
     )
 
 

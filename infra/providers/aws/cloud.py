@@ -1,0 +1,148 @@
+"""The connection to the local cloud: loopback only, one session, one client per service and region."""
+
+import ipaddress
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from infra.providers.kit.resource import PluginError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.session import Session
+
+_ONLY_LOCAL = "this plugin is a stand-in for local clouds only"
+_CONNECTIONS = 32  # as many as the engine's parallel calls
+
+
+class RefusedEndpoint(PluginError):  # noqa: N818 - it names what happened
+    """The endpoint is missing or not on this machine."""
+
+
+def require_loopback(endpoint_url: str | None) -> str:
+    """Return the endpoint if it is on this machine's loopback. Raises RefusedEndpoint otherwise."""
+    if not endpoint_url:
+        raise RefusedEndpoint(f"AWS_ENDPOINT_URL is not set: {_ONLY_LOCAL}; start one with `./stile local start`")
+    host = urlsplit(endpoint_url).hostname
+    if host is None or not _is_loopback(host):
+        raise RefusedEndpoint(f"the endpoint {endpoint_url} is not on this machine: {_ONLY_LOCAL}")
+    return endpoint_url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class CallFailed(PluginError):  # noqa: N818 - it names what happened
+    """The cloud answered a call with an error.
+
+    Attributes:
+        code: the vendor's error code, such as `NoSuchBucket`.
+        text: the vendor's message.
+    """
+
+    def __init__(self, operation: str, code: str, text: str) -> None:
+        super().__init__(f"{operation}: {code}: {text}")
+        self.code = code
+        self.text = text
+
+    def means(self, codes: tuple[str, ...]) -> bool:
+        """Say whether this is one of the errors; each is a code, or a code and a part of the message (`Code: part`)."""
+        for wanted in codes:
+            code, _, part = wanted.partition(": ")
+            if code == self.code and part.lower() in self.text.lower():
+                return True
+        return False
+
+
+class Cloud:
+    """Clients for the local cloud, made when first asked for.
+
+    Attributes:
+        endpoint_url: where all services answer; on loopback.
+        region: the provider's region.
+    """
+
+    def __init__(self, endpoint_url: str, region: str, access_key: str = "test", secret_key: str = "test") -> None:  # noqa: S107 - local clouds take any
+        self.endpoint_url = require_loopback(endpoint_url)
+        self.region = region
+        self._keys = (access_key, secret_key)
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._account: str | None = None
+
+    @classmethod
+    def from_environment(cls, region: str | None) -> "Cloud":
+        """Connect as the environment says. Raises RefusedEndpoint."""
+        chosen = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        return cls(
+            require_loopback(os.environ.get("AWS_ENDPOINT_URL")),
+            chosen,
+            os.environ.get("AWS_ACCESS_KEY_ID", "test"),
+            os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+        )
+
+    def client(self, service: str, region: str | None = None) -> "BaseClient":
+        """Return the client of a service, such as `iam`; clients may be used from many threads, making them may not."""
+        key = (service, region or self.region)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._make(*key)
+            return self._clients[key]
+
+    def _make(self, service: str, region: str) -> "BaseClient":
+        import botocore.session
+        from botocore.config import Config
+
+        if self._session is None:
+            self._session = botocore.session.Session()
+        settings = Config(
+            retries={"max_attempts": 2, "mode": "standard"},
+            max_pool_connections=_CONNECTIONS,
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            parameter_validation=True,
+        )
+        return self._session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self._keys[0],
+            aws_secret_access_key=self._keys[1],
+            config=settings,
+        )
+
+    @property
+    def account(self) -> str:
+        """The caller's account id; asked for once."""
+        if self._account is None:
+            self._account = str(self.call("sts", "GetCallerIdentity")["Account"])
+        return self._account
+
+    def call(self, service: str, operation: str, args: dict[str, Any] | None = None, region: str | None = None) -> Any:
+        """Call an operation by the vendor's name and return its answer; one that comes in pages is returned whole.
+
+        Raises CallFailed when the cloud refuses, PluginError when it cannot be reached or the arguments are wrong.
+        """
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self.client(service, region)
+        method = xform_name(operation)
+        try:
+            if client.can_paginate(method):
+                return client.get_paginator(method).paginate(**(args or {})).build_full_result()
+            return getattr(client, method)(**(args or {}))
+        except ClientError as error:
+            details = error.response.get("Error", {})
+            raise CallFailed(operation, str(details.get("Code", "")), str(details.get("Message", ""))) from error
+        except BotoCoreError as error:
+            raise PluginError(f"{operation}: {error}") from error

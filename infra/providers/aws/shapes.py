@@ -1,0 +1,163 @@
+"""Property names and values to API names and values, and back: mechanical, from the vendor's service model."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from infra.providers.aws.tables import Field
+from infra.providers.kit.values import Properties, Value
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+@lru_cache(maxsize=4096)
+def member(name: str, members: tuple[str, ...]) -> str | None:
+    """Return the member that a property's name means: the same letters, or singular or plural; None if none does."""
+    known = {_plain(each): each for each in members}
+    wanted = _plain(name)
+    spellings = [wanted, wanted + "s", wanted + "es"]
+    if wanted.endswith("s"):
+        spellings.append(wanted[:-1])
+    if wanted.endswith("es"):
+        spellings.append(wanted[:-2])
+    if wanted.endswith("ies"):
+        spellings.append(wanted[:-3] + "y")
+    return next((known[spelling] for spelling in spellings if spelling in known), None)
+
+
+def api_name(field: Field, members: Iterable[str]) -> str | None:
+    """Return the member that a field maps to: its exception, or mechanically."""
+    names = tuple(members)
+    if field.api is not None:
+        return field.api if field.api in names else None
+    return member(field.name, names)
+
+
+def to_api(field: Field, value: Value, shape: Any) -> Any:
+    """Return a property's value as the API's shape wants it."""
+    if field.single and shape.type_name == "list":
+        return [to_api(field, value, shape.member)]
+    if shape.type_name == "structure" and isinstance(value, dict):
+        return structure(field.children, value, shape)
+    if shape.type_name == "list" and isinstance(value, list):
+        return [to_api(field, item, shape.member) for item in value]
+    if shape.type_name == "map" and isinstance(value, dict):
+        return {key: to_api(field, item, shape.value) for key, item in value.items()}
+    return _scalar_to_api(value, shape.type_name)
+
+
+def structure(fields: Mapping[str, Field], values: Properties, shape: Any) -> dict[str, Any]:
+    """Return an object as a structure of the API. Raises KeyError for a field that the structure has no member for."""
+    sent: dict[str, Any] = {}
+    for name, value in values.items():
+        field = fields[name]
+        if value is None or field.local:
+            continue
+        put(sent, field, value, shape)
+    return sent
+
+
+def put(sent: dict[str, Any], field: Field, value: Value, shape: Any) -> bool:
+    """Put a value at its place in a structure, which may lie deeper (`api` with dots); say whether there is one."""
+    *outer, last = (field.api or field.name).split(".")
+    for name in outer:
+        if name not in shape.members:
+            return False
+        shape = shape.members[name]
+        sent = sent.setdefault(name, {})
+    if shape.type_name == "map":
+        sent[last] = to_api(field, value, shape.value)
+        return True
+    target = last if last in shape.members else (member(last, tuple(shape.members)) if field.api is None else None)
+    if target is None:
+        return False
+    sent[target] = to_api(field, value, shape.members[target])
+    return True
+
+
+def place(field: Field, shape: Any) -> bool:
+    """Say whether a structure has a place for a field."""
+    *outer, last = (field.api or field.name).split(".")
+    for name in outer:
+        if name not in shape.members:
+            return False
+        shape = shape.members[name]
+    if shape.type_name == "map" or last in shape.members:
+        return True
+    return field.api is None and member(last, tuple(shape.members)) is not None
+
+
+def _scalar_to_api(value: Value, type_name: str) -> Any:
+    if type_name == "string" and not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if type_name in ("double", "float") and isinstance(value, int):
+        return float(value)
+    return value
+
+
+def from_api(field: Field, value: Any) -> Value:
+    """Return an API's value as the property's; None where it says nothing."""
+    if field.single and isinstance(value, list):
+        value = value[0] if value else None
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [from_api(field, item) for item in value]
+    if isinstance(value, dict) and field.children:
+        return read_object(field.children, value)
+    return _scalar_from_api(field.kind, value)
+
+
+def read_object(fields: Mapping[str, Field], document: Mapping[str, Any]) -> Properties:
+    """Return the properties that a document of the API holds."""
+    found = {}
+    for name, field in fields.items():
+        value = from_api(field, look_up(field, document)) if not field.unread else None
+        if value is not None and not (value == {} and field.children):
+            found[name] = value
+    return found
+
+
+def search(expression: str, document: Any) -> Any:
+    """Return what a JMESPath expression finds in a document; times as text, as the AWS plugin writes them."""
+    import jmespath  # type: ignore[import-untyped]
+
+    found = jmespath.search(expression, document)
+    return _time(found) if hasattr(found, "isoformat") else found
+
+
+def _time(moment: Any) -> str:
+    return str(moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def look_up(field: Field, document: Mapping[str, Any]) -> Any:
+    """Return what a document says about a field: by its own expression, its API name, or mechanically."""
+    if field.read is not None:
+        return search(field.read, document)
+    value: Any = document
+    *outer, last = (field.api or field.name).split(".")
+    for name in outer:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        return None
+    if last in value:
+        return value[last]
+    found = member(last, tuple(value)) if field.api is None else None
+    return None if found is None else value[found]
+
+
+def _scalar_from_api(kind: str, value: Any) -> Value:
+    if kind in ("json", "policy") and not isinstance(value, str):
+        return json.dumps(value, separators=(",", ":"))
+    if hasattr(value, "isoformat"):
+        return _time(value)
+    if kind == "boolean" and isinstance(value, str):
+        return value.lower() == "true"
+    if kind == "integer" and isinstance(value, str):
+        return int(value) if value.lstrip("-").isdigit() else None
+    if kind == "string" and isinstance(value, bytes):
+        return value.decode()
+    return value

@@ -1,0 +1,245 @@
+"""Reads the tables of types (`tables/<service>.toml`), whose keys `tables/README.md` explains, into plain records."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from infra.providers.kit.naming import NameRule
+from infra.providers.kit.resource import PluginError
+from infra.providers.kit.schema import Property
+
+TABLES = Path(__file__).parent / "tables"
+
+
+@dataclass(frozen=True)
+class Field(Property):
+    """A property, and where the API holds it.
+
+    Attributes:
+        api: the member's name, or a dotted path of members, where it is not the mechanical one.
+        read: a JMESPath expression over what was read, where that is another place.
+        single: an object here, a list of one there.
+        children: the fields inside it.
+    """
+
+    api: str | None = None
+    read: str | None = None
+    single: bool = False
+    children: Mapping[str, "Field"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation of the API.
+
+    Attributes:
+        operation: the vendor's name.
+        args: members given as text with `{property}` in it.
+        result: JMESPath expression of the part of the answer that counts.
+        under: the key under which that part is kept, where a read has several.
+        absent: errors that mean that there is nothing to this part.
+        when: the properties whose change asks for this call, for updates.
+        send: which properties go along: `when`, `changed`, `all` or `none`; `each` makes one call per changed property.
+        on: `change`, `set` (only if one of these properties has a value) or `unset` (only if none has).
+    """
+
+    operation: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    result: str | None = None
+    under: str | None = None
+    absent: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    send: str = "when"
+    on: str = "change"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A state machine that a call starts.
+
+    Attributes:
+        path: JMESPath expression of the status in what is read.
+        reason: JMESPath expression of the failure's reason.
+        pending: statuses that keep waiting; others than these and the target are failures.
+        target: statuses that end the wait; for a deletion, being gone ends it.
+        timeout_seconds: how long at most.
+        recorded: whether a failed wait leaves the resource in the state.
+    """
+
+    path: str
+    reason: str
+    pending: tuple[str, ...]
+    target: tuple[str, ...]
+    timeout_seconds: float
+    recorded: bool
+
+
+@dataclass(frozen=True)
+class Tags:
+    """How a service keeps tags.
+
+    Attributes:
+        read, add, remove: operations, each with `args`; no `remove` means that `add` replaces all.
+        path: JMESPath expression of the tags in the answer to `read`.
+        key, value: the members of one tag; empty where tags are a map.
+        member: the member of the create operation that takes tags; empty if none does.
+    """
+
+    read: Call
+    add: Call
+    remove: Call | None
+    path: str
+    add_member: str
+    remove_member: str
+    key: str
+    value: str
+    member: str
+
+
+@dataclass(frozen=True)
+class Type:
+    """One resource type, as its table says.
+
+    Attributes:
+        token: such as `aws:iam/role:Role`.
+        service: botocore's name of the service.
+        source: where the facts come from.
+        id: text with `{property}`.
+        fields: its inputs.
+        outputs: JMESPath expressions over what was read, or text with `{property}` (`text`).
+    """
+
+    token: str
+    service: str
+    source: str
+    id: str
+    fields: Mapping[str, Field]
+    outputs: Mapping[str, str]
+    texts: Mapping[str, str]
+    create: Call
+    reads: tuple[Call, ...]
+    updates: tuple[Call, ...]
+    delete: Call | None
+    missing: tuple[str, ...]
+    gone_when: str | None
+    name: NameRule | None
+    named_replaces_first: bool
+    delete_before_replace: bool
+    whole_blocks: bool
+    regional: bool
+    tags: Tags | None
+    waits: Mapping[str, Wait]
+    hook: str | None
+
+
+def find(token: str) -> Type:
+    """Return the type behind a token. Raises PluginError if no table has it."""
+    parts = token.split(":")
+    module = parts[1].split("/")[0] if len(parts) == 3 else ""
+    path = TABLES / f"{module}.toml"
+    if not module.isalnum() or not path.is_file() or token not in types_of(module):
+        raise PluginError(f"the local stand-in does not know the resource type {token}")
+    return types_of(module)[token]
+
+
+def modules() -> tuple[str, ...]:
+    """Return the names of the tables."""
+    return tuple(sorted(path.stem for path in TABLES.glob("*.toml")))
+
+
+@cache
+def types_of(module: str) -> Mapping[str, Type]:
+    """Return every type of a table, by token; aliases too."""
+    with (TABLES / f"{module}.toml").open("rb") as file:
+        table = tomllib.load(file)
+    found: dict[str, Type] = {}
+    for token, row in table["types"].items():
+        made = _type(token, row, table)
+        found[token] = made
+        found.update(dict.fromkeys(row.get("aliases", ()), made))
+    return found
+
+
+def _type(token: str, row: dict[str, Any], table: dict[str, Any]) -> Type:
+    regional = row.get("regional", table.get("regional", True))
+    fields = _fields(row["properties"])
+    if regional:
+        fields["region"] = Field("region", replace=True, computed=True, local=True)
+    tagged = "tags" in row["properties"]
+    outputs = row.get("outputs", {})
+    reads = row["read"] if isinstance(row["read"], list) else [row["read"]]
+    return Type(
+        token=token,
+        service=row.get("service", table["service"]),
+        source=row["source"],
+        id=row["id"],
+        fields=fields,
+        outputs={name: value for name, value in outputs.items() if isinstance(value, str)},
+        texts={name: value["text"] for name, value in outputs.items() if isinstance(value, dict)},
+        create=_call(row["create"]),
+        reads=tuple(_call(read) for read in reads),
+        updates=tuple(_call(update) for update in row.get("updates", ())),
+        delete=_call(row["delete"]) if "delete" in row else None,
+        missing=tuple(row.get("missing", table.get("missing", ()))),
+        gone_when=row.get("gone_when"),
+        name=NameRule(**row["name"]) if "name" in row else None,
+        named_replaces_first=row.get("kind", "sdkv2") == "sdkv2" and "name" in row and row.get("key_is_name", True),
+        delete_before_replace=row.get("delete_before_replace", False),
+        whole_blocks=row.get("kind") == "framework",
+        regional=regional,
+        tags=_tags({**table.get("tags", {}), **row.get("tags", {})}) if tagged else None,
+        waits={name: _wait(wait, row["wait"]) for name, wait in row.get("wait", {}).items() if isinstance(wait, dict)},
+        hook=row.get("hook"),
+    )
+
+
+def _fields(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
+    """Build the tree of fields from rows whose keys are dotted paths."""
+    fields = {}
+    for path, row in rows.items():
+        if "." not in path:
+            like = row.get("like", path)
+            inner = {key.removeprefix(like + "."): below for key, below in rows.items() if key.startswith(like + ".")}
+            fields[path] = _field(path, row, _fields(inner))
+    return fields
+
+
+def _field(name: str, row: Mapping[str, Any], children: dict[str, Field]) -> Field:
+    options = {key: value for key, value in row.items() if key not in ("type", "like")}
+    return Field(name, kind=row.get("type", "string"), children=children, **options)
+
+
+def _call(row: str | Mapping[str, Any]) -> Call:
+    if isinstance(row, str):
+        return Call(row)
+    listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Call(**listed)
+
+
+def _wait(row: Mapping[str, Any], shared: Mapping[str, Any]) -> Wait:
+    return Wait(
+        path=shared["path"],
+        reason=shared.get("reason", "FailureReason"),
+        pending=tuple(row["pending"]),
+        target=tuple(row.get("target", ())),
+        timeout_seconds=row["minutes"] * 60,
+        recorded=row.get("recorded", True),
+    )
+
+
+def _tags(row: Mapping[str, Any]) -> Tags:
+    args = row["args"]
+    return Tags(
+        read=Call(row["read"], row.get("read_args", args)),
+        add=Call(row["add"], row.get("add_args", args)),
+        remove=Call(row["remove"], row.get("remove_args", args)) if "remove" in row else None,
+        path=row["path"],
+        add_member=row.get("add_member", "Tags"),
+        remove_member=row.get("remove_member", "TagKeys"),
+        key=row.get("key", "Key"),
+        value=row.get("value", "Value"),
+        member=row.get("member", "Tags"),
+    )
