@@ -1,0 +1,63 @@
+"""`stile test`: lint, types and tests of the project, as CI runs them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra import toolchain
+from infra.cli import console
+from infra.environments import ROOT
+
+# What stands after the options goes to pytest as it is.
+CONTEXT_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+PYTHON = [sys.executable, "-m"]
+CHECKS = (
+    ("lint", [*PYTHON, "ruff", "check", "--quiet"]),
+    ("format", [*PYTHON, "ruff", "format", "--check", "--quiet"]),
+    ("types", [*PYTHON, "mypy"]),
+)
+QUICK = "not slow and not e2e"
+
+
+def command(
+    context: typer.Context,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out what takes more than a few seconds, end to end included.")
+    ] = False,
+) -> None:
+    """Check and test the project: lint, types, then pytest, end to end included. Further arguments go to pytest.
+
+    pytest runs in any case, so that its line is the last; the exit code is 1 if anything failed.
+    """
+    failed = [name for name, program in CHECKS if not passes(name, program)]
+    if not quick:
+        with console.Reporter() as reporter:
+            toolchain.ensure(reporter.progress)
+    code = pytest(context.args, quick=quick)
+    raise typer.Exit(1 if failed and code == 0 else code)
+
+
+def passes(name: str, program: Sequence[str]) -> bool:
+    """Run one check and show what it found."""
+    code = subprocess.run(program, cwd=ROOT, check=False, env=environment()).returncode
+    if code:
+        console.say(f"{name}: failed (exit code {code})")
+    return code == 0
+
+
+def pytest(arguments: Sequence[str], *, quick: bool) -> int:
+    """Run pytest with the given arguments."""
+    chosen = ["-m", QUICK] if quick else []
+    return subprocess.run([*PYTHON, "pytest", *chosen, *arguments], cwd=ROOT, check=False, env=environment()).returncode
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the checks: nothing of an environment that the shell was set to."""
+    dropped = ("AWS_ENDPOINT_URL", "PULUMI_", "STILE_ENVIRONMENT", "STILE_STATE_DIR", "PYTHONDONTWRITEBYTECODE")
+    found = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {**found, "PATH": os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", os.defpath)])}

@@ -1,0 +1,92 @@
+"""Going on after an interruption: locks of the dead, creates that never ended, and a local cloud that started anew."""
+
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from pulumi import automation
+
+from infra.engine.events import Message, Watch, short
+from infra.engine.session import Session
+from infra.errors import ProvisioningError
+
+# How the CLI's file and bucket backends name a lock's holder.
+HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+
+
+def catch_up(session: Session, watch: Watch, refresh: Callable[[Session, Watch], object]) -> None:
+    """Bring the state up to date where something happened behind the engine's back.
+
+    Raises:
+        ProvisioningError: the refresh failed.
+    """
+    settle_pending(session, watch)
+    if is_new_boot(session):
+        watch(Message("info", "the local cloud started anew and holds nothing of before; refreshing the state first"))
+        refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
+        remember_boot(session)
+
+
+def boot_path(session: Session) -> Path:
+    """Return the file that names the boot of the local cloud which the state was last true of."""
+    return session.environment.state_dir / "local" / f"{session.environment.name}.boot"
+
+
+def is_new_boot(session: Session) -> bool:
+    """True if the state speaks of a boot of the local cloud that is gone."""
+    if session.cloud is None:
+        return False
+    path = boot_path(session)
+    known = path.read_text() if path.is_file() else None
+    if known is None:
+        remember_boot(session)
+    return known not in (None, session.cloud.boot_id)
+
+
+def remember_boot(session: Session) -> None:
+    """Note that the state is true of the local cloud's present boot."""
+    if session.cloud is not None:
+        boot_path(session).write_text(session.cloud.boot_id)
+
+
+def release_stale_lock(session: Session, said: str, watch: Watch) -> None:
+    """Release a stack's lock if the process that took it is dead.
+
+    Raises:
+        ProvisioningError: it lives, is another machine's, or is not named: whoever holds the lock must let go of it.
+    """
+    holder = HOLDER.search(said)
+    if holder is None or holder["host"] != socket.gethostname() or is_pulumi(int(holder["pid"])):
+        who = f"{holder['user']} on {holder['host']}, process {holder['pid']}" if holder else "somebody else"
+        raise ProvisioningError(
+            f"another process works on {session.environment.name}: {who}",
+            path=session.environment.name,
+            fix=f"wait for it; if it is dead: pulumi cancel -s {session.environment.name}",
+        )
+    watch(Message("warning", f"process {holder['pid']} died with the stack's lock; releasing it"))
+    session.stack.cancel()
+
+
+def is_pulumi(pid: int) -> bool:
+    """True if a process of that number lives and is a Pulumi CLI; another program may have the number by now."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and "pulumi" in process.name()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def settle_pending(session: Session, watch: Watch) -> None:
+    """Clear creates that began and were never seen to end."""
+    deployment = session.stack.export_stack().deployment or {}
+    pending = deployment.get("pending_operations") or []
+    if not pending:
+        return
+    names = ", ".join(short(item["resource"]["urn"]) for item in pending)
+    watch(Message("warning", f"an earlier update was cut off during: {names}; asking the cloud what came of it"))
+    try:
+        session.stack.refresh(clear_pending_creates=True)
+    except automation.CommandError as error:
+        raise ProvisioningError(f"cannot settle what was cut off ({names}): {error}") from error

@@ -1,0 +1,142 @@
+"""Opens an environment for the engine: programs, stand-in plugin, local cloud and stack, all there when it returns."""
+
+import os
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+
+from infra import toolchain
+from infra.engine.cli import Cli
+from infra.engine.events import last_words
+from infra.environments import Environment, variables
+from infra.errors import ProvisioningError
+from infra.localcloud import lifecycle
+from infra.localcloud.lifecycle import LocalCloud
+from infra.toolchain import Toolchain
+
+PROGRAM = Path("infra") / "__main__.py"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Session:
+    """An environment with everything that an operation on it needs.
+
+    Attributes:
+        environment: which one.
+        toolchain: the programs.
+        cloud: the running local cloud; None for a real environment.
+        stack: the Automation API's stack.
+    """
+
+    environment: Environment
+    toolchain: Toolchain
+    cloud: LocalCloud | None
+    stack: automation.Stack
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs; those that are secret are not in it."""
+        return shown(self.stack.outputs())
+
+    def program(self) -> None:
+        """Run the project's program, the one that plain `pulumi` runs.
+
+        It runs in this process: a language host that starts it elsewhere takes three seconds more, for the same graph.
+        """
+        runpy.run_path(str(self.environment.root / PROGRAM), run_name="__main__")
+
+    def variables(self, outputs: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Return what a process of this environment sees, its parent's variables included."""
+        return {**os.environ, **variables(self.environment, self.toolchain, self.cloud, outputs)}
+
+    def pulumi(self, *arguments: str) -> automation.CommandResult:
+        """Run a command of the CLI that the Automation API lacks.
+
+        Raises:
+            ProvisioningError: it failed; carries the CLI's own words.
+        """
+        workspace = self.stack.workspace
+        try:
+            return workspace.pulumi_command.run(list(arguments), workspace.work_dir, workspace.env_vars)
+        except automation.CommandError as error:
+            words = last_words(str(error))
+            raise ProvisioningError(f"pulumi {' '.join(arguments[:2])} failed: {words}") from error
+
+
+def shown(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:
+    """Return outputs as plain values, without those that are secret."""
+    return {name: output.value for name, output in outputs.items() if not output.secret}
+
+
+def open_session(environment: Environment, progress: Progress) -> Session:
+    """Make an environment ready for an operation; starts its local cloud, creates its stack.
+
+    Raises:
+        ToolchainError: a program is missing and cannot be had.
+        LocalCloudError: the local cloud does not start.
+        ProvisioningError: the stack can be neither selected nor created.
+    """
+    programs = toolchain.ensure(progress)
+    cloud = start_local_cloud(environment, programs, progress) if environment.is_local else None
+    if environment.pulumi_home is not None:
+        from infra.providers.install import install_stand_in
+
+        install_stand_in(programs.pulumi, environment.pulumi_home)
+        environment.backend_dir.mkdir(parents=True, exist_ok=True)
+    return Session(environment, programs, cloud, open_stack(environment, programs, cloud))
+
+
+def start_local_cloud(environment: Environment, programs: Toolchain, progress: Progress) -> LocalCloud:
+    """Start the environment's local cloud, or return the running one."""
+    os.environ["STILE_CRANE"] = str(programs.crane)  # it serves the local registry
+    return lifecycle.start(environment.cloud, environment.state_dir, progress)
+
+
+def options(
+    environment: Environment, programs: Toolchain, cloud: LocalCloud | None
+) -> automation.LocalWorkspaceOptions:
+    """Return how the Automation API is to run the CLI.
+
+    No project settings are passed: given them, the Automation API rewrites Pulumi.yaml.
+    """
+    return automation.LocalWorkspaceOptions(
+        pulumi_home=None if environment.pulumi_home is None else str(environment.pulumi_home),
+        env_vars=variables(environment, programs, cloud),
+        pulumi_command=Cli(programs),
+    )
+
+
+def open_stack(environment: Environment, programs: Toolchain, cloud: LocalCloud | None) -> automation.Stack:
+    """Select the environment's stack; the first time, create it. Raises ProvisioningError."""
+    opts = options(environment, programs, cloud)
+    try:
+        return automation.create_or_select_stack(environment.name, work_dir=str(environment.root), opts=opts)
+    except automation.CommandError as error:
+        raise cannot_open(environment, error) from error
+
+
+def existing_stack(environment: Environment, programs: Toolchain, cloud: LocalCloud | None) -> automation.Stack | None:
+    """Select the environment's stack; None if there is none yet. Raises ProvisioningError."""
+    if environment.is_local and not environment.backend_dir.is_dir():
+        return None
+    opts = options(environment, programs, cloud)
+    try:
+        return automation.select_stack(environment.name, work_dir=str(environment.root), opts=opts)
+    except automation.StackNotFoundError:
+        return None
+    except automation.CommandError as error:
+        raise cannot_open(environment, error) from error
+
+
+def cannot_open(environment: Environment, error: automation.CommandError) -> ProvisioningError:
+    """Return what to raise when the CLI does not open a stack."""
+    return ProvisioningError(
+        f"the stack {environment.name} cannot be opened: {last_words(str(error))}",
+        path=str(environment.config_path),
+        fix=None if environment.is_local else "pulumi login, and credentials for the backend; then again",
+    )

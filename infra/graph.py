@@ -1,0 +1,77 @@
+"""The resources that a program declares: one type, made from mocks and from `preview --json` alike."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# How the engine writes a value that only an update will know.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+STACK_TYPE = "pulumi:pulumi:Stack"
+PROVIDER_PREFIX = "pulumi:providers:"
+# What the engine itself adds to a resource's inputs.
+ENGINE_KEYS = ("__defaults", "__internal")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One declared resource.
+
+    Attributes:
+        urn: its name in the stack.
+        type: its type token.
+        name: its name in the program.
+        parent: its parent's URN; None for the stack itself.
+        inputs: its properties as the program gives them; UNKNOWN where only an update will know, secrets in the clear
+            only if the program gave them so.
+    """
+
+    urn: str
+    type: str
+    name: str
+    parent: str | None
+    inputs: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All declared resources, sorted by URN; providers left out, since the engine adds them as it needs them."""
+
+    resources: tuple[Resource, ...]
+
+    def depth(self, resource: Resource) -> int:
+        """Return how many parents stand above a resource."""
+        parents = {one.urn: one.parent for one in self.resources}
+        above, steps = resource.parent, 0
+        while above is not None:
+            above, steps = parents.get(above), steps + 1
+        return steps
+
+
+def graph(resources: Iterable[Resource]) -> Graph:
+    """Put resources into a graph; providers are left out."""
+    kept = (one for one in resources if not one.type.startswith(PROVIDER_PREFIX))
+    return Graph(tuple(sorted(kept, key=lambda one: one.urn)))
+
+
+def from_preview(document: Mapping[str, Any]) -> Graph:
+    """Read the object that `pulumi preview --json` writes: what would be there after `up`."""
+    states = [step["newState"] for step in document.get("steps", []) if step.get("newState")]
+    return graph(
+        Resource(
+            urn=state["urn"],
+            type=state["type"],
+            name=state["urn"].split("::", 3)[3],
+            parent=state.get("parent") or None,
+            inputs=cleaned(state.get("inputs", {})) if state.get("custom") else {},
+        )
+        for state in states
+    )
+
+
+def cleaned(value: Any) -> Any:
+    """Return inputs without what the engine adds to them."""
+    if isinstance(value, Mapping):
+        return {key: cleaned(item) for key, item in value.items() if key not in ENGINE_KEYS}
+    if isinstance(value, list):
+        return [cleaned(item) for item in value]
+    return value
