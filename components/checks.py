@@ -96,19 +96,7 @@ def _lengths(spec: Spec) -> Iterator[Problem]:
             yield Problem(path, longest.name, allowed, fix)
 
 
-def _same_names(spec: Spec) -> Iterator[Problem]:
-    """Two models whose names and stages would give one physical name, such as `a` with `a-server-errors`."""
-    endings = ("server-errors", "latency", "client-errors", "live", "data", "jobs", "alarms")
-    models = set(spec.platform.models)
-    for name in sorted(models):
-        taken = name in endings or any(name == f"{other}-{ending}" for other in models for ending in endings)
-        if taken:
-            fix = f"rename the model {name}"
-            yield Problem(f"{ROOT}.models.{name}", name, "a name that no other resource has", fix)
-
-
-def _release_twice(spec: Spec) -> Iterator[Problem]:
-    """One bucket, key or role may serve several uses, but two budgets' worth of one alert may not."""
+def _alert_twice(spec: Spec) -> Iterator[Problem]:
     budget = spec.platform.budget
     if budget and len(set(budget.alert_at)) != len(budget.alert_at):
         shown = ", ".join(f"{share:g}" for share in budget.alert_at)
@@ -118,6 +106,8 @@ def _release_twice(spec: Spec) -> Iterator[Problem]:
 def _instances(path: str, model: Model) -> Iterator[Problem]:
     low, high = model.endpoint.instances.min, model.endpoint.instances.max
     where = f"{path}.endpoint.instances"
+    if high is None:
+        return
     if low > high:
         fix = f"set min to at most {high}, or max to at least {low}"
         yield Problem(f"{where}.min", str(low), f"at most max, which is {high}", fix)
@@ -132,7 +122,7 @@ def _canary(path: str, model: Model) -> Iterator[Problem]:
         return
     where = f"{path}.rollout.canary_percent"
     if instances < 2:
-        fix = f"set {path}.endpoint.instances to {{min: 2, max: 2}}, or remove canary_percent"
+        fix = f"set {path}.endpoint.instances.min to 2, or remove canary_percent"
         yield Problem(where, str(percent), "a canary with at least 2 instances only", fix)
     if not model.rollout.bake_seconds:
         fix = f"set {path}.rollout.bake_seconds, such as 300"
@@ -184,8 +174,7 @@ _PLATFORM_RULES: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     _tracking,
     _training_machine,
     _lengths,
-    _same_names,
-    _release_twice,
+    _alert_twice,
 )
 _MODEL_RULES: tuple[Callable[[str, Model], Iterator[Problem]], ...] = (
     _instances,

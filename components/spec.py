@@ -119,10 +119,10 @@ class Training(Part):
 
 
 class Instances(Part):
-    """How many instances serve."""
+    """How many instances serve; without `max`, always `min`."""
 
     min: int = Field(default=1, ge=1, le=100, description="a whole number, 1 to 100")
-    max: int = Field(default=1, ge=1, le=100, description="a whole number, 1 to 100")
+    max: int | None = Field(default=None, ge=1, le=100, description="a whole number, 1 to 100")
 
 
 class Capture(Part):

@@ -96,11 +96,12 @@ class AwsEndpoint(pulumi.ComponentResource):
         share = serving.endpoint.capture.share
         if not share:
             return None
-        folder = f"/capture/{endpoint_name(self._args['naming'], serving.model)}"
         return {
             "enable_capture": True,
             "initial_sampling_percentage": max(1, round(share * 100)),
-            "destination_s3_uri": pulumi.Output.concat(self._args["data_uri"], folder),
+            "destination_s3_uri": pulumi.Output.concat(
+                self._args["data_uri"], "/capture"
+            ),  # the vendor adds the endpoint
             "kms_key_id": self._args["key"],
             "capture_options": [{"capture_mode": "Input"}, {"capture_mode": "Output"}],
             "capture_content_type_header": {"json_content_types": ["application/json"]},
