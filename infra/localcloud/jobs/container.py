@@ -4,6 +4,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,27 +24,36 @@ MARKS = ("STILE_BOOT_ID",)
 class Settings:
     """Where containers live on this machine, and what each of them gets.
 
-    Read from the environment: STILE_LOCAL_HOME (its folder `jobs` holds runs, image cache and byte code),
-    STILE_REGISTRY_URL (the registry on loopback), STILE_HOST_PYTHON (the interpreter of images without a base),
-    STILE_JOB_ROOT (forces a mode), STILE_BOOT_ID (the mark by which a local cloud's processes are found).
+    Read from the environment: STILE_JOBS_DIR (the runs' folders), STILE_REGISTRY_URL (the registry on loopback),
+    STILE_JOB_PYTHON (the interpreter of images without a base), STILE_IMAGE_CACHE (unpacked images and byte code, which
+    outlive a local cloud; by default a folder of XDG_CACHE_HOME, else of STILE_JOBS_DIR), STILE_JOB_ROOT (forces a
+    mode), STILE_BOOT_ID (the mark by which a local cloud's processes are found).
     """
 
     home: Path
     registry_url: str
     python: str = sys.executable
     mode: str | None = None
+    cache: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
-        """Read the settings. Raises KeyError for a missing STILE_LOCAL_HOME or STILE_REGISTRY_URL."""
+        """Read the settings. Raises KeyError for a missing STILE_JOBS_DIR or STILE_REGISTRY_URL."""
         return cls(
-            home=Path(env["STILE_LOCAL_HOME"]).resolve() / "jobs",
+            home=Path(env["STILE_JOBS_DIR"]).resolve(),
             registry_url=env["STILE_REGISTRY_URL"],
-            python=env.get("STILE_HOST_PYTHON") or sys.executable,
+            python=env.get("STILE_JOB_PYTHON") or sys.executable,
             mode=env.get(MODE_VARIABLE) or None,
+            cache=_cache(env),
             environment={name: env[name] for name in MARKS if name in env},
         )
+
+
+def _cache(env: Mapping[str, str]) -> Path | None:
+    if env.get("STILE_IMAGE_CACHE"):
+        return Path(env["STILE_IMAGE_CACHE"])
+    return Path(env["XDG_CACHE_HOME"], "stile-containers") if env.get("XDG_CACHE_HOME") else None
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,9 @@ class ContainerHost:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._images = ImageStore(settings.home / "images", Registry(settings.registry_url))
+        self._images = ImageStore(_cached(settings, "images"), Registry(settings.registry_url))
+        self._byte_code = _cached(settings, "bytecode")
+        threading.Thread(target=self._images.prune, name="image-prune", daemon=True).start()
 
     @cached_property
     def mode(self) -> Mode:
@@ -106,7 +118,7 @@ class ContainerHost:
         runs = self.settings.home / "runs"
         runs.mkdir(parents=True, exist_ok=True)
         run = Path(tempfile.mkdtemp(dir=runs, prefix=f"{name[:40]}-"))
-        layout = Layout(self.settings.home, run, self.settings.home / "bytecode")
+        layout = Layout(self.settings.home, run, self._byte_code)
         layout.create()
         return Container(name, pulled, layout, self)
 
@@ -117,6 +129,17 @@ class ContainerHost:
     def command(self, container: Container, program: Program) -> Command:
         """Make the command that runs a program in a container."""
         return command(self.mode, container.layout, container.image, program, self._interpreter)
+
+
+def _cached(settings: Settings, name: str) -> Path:
+    """Return a folder of the cache, under a path inside of the home: mount options can name only short, plain ones."""
+    inside = settings.home / name
+    if settings.cache is not None and not inside.is_symlink():
+        kept = settings.cache.resolve() / name
+        kept.mkdir(parents=True, exist_ok=True)
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        inside.symlink_to(kept)
+    return inside
 
 
 def _force(function: Callable[[str], Any], path: str, _: object) -> None:

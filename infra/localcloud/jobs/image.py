@@ -1,11 +1,13 @@
 """Pulls images into a cache on disk: each layer unpacked once, each image stacked once."""
 
+import contextlib
 import hashlib
 import logging
 import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,10 @@ from infra.localcloud.jobs.registry import ImageError, Manifest, Reference, Regi
 
 __all__ = ["Image", "ImageError", "ImageStore"]
 LOG = logging.getLogger(__name__)
+KINDS = ("layers", "stacked")
+BUILDING = ".building-"
+BUILDING_DAYS = 1
+UNUSED_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,15 @@ class ImageStore:
         files = self._once(self._folder / "stacked" / chain, lambda target: layers.stack(unpacked, target))
         return _image(manifest, files)
 
+    def prune(self) -> None:
+        """Remove what no image was made of for a long time, and what was left half made."""
+        for entry in [entry for kind in KINDS for entry in (self._folder / kind).glob("*")]:
+            days = BUILDING_DAYS if entry.name.startswith(BUILDING) else UNUSED_DAYS
+            with contextlib.suppress(FileNotFoundError):  # another cloud may prune the same cache
+                if time.time() - entry.stat().st_mtime > days * 86_400:
+                    LOG.info("image cache: %s was not used for %d days", entry, days)
+                    shutil.rmtree(entry, ignore_errors=True)
+
     def check(self, uri: str) -> None:
         """Raise ImageError unless the registry has the image of a URI."""
         self._registry.manifest(Reference.parse(uri))
@@ -84,9 +99,10 @@ class ImageStore:
             lock = self._locks.setdefault(str(target), threading.Lock())
         with lock:
             if target.exists():
+                os.utime(target)  # see `prune`
                 return target
             target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".building-"))
+            scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=BUILDING))
             try:
                 build(scratch / "files")
                 _move_whole(scratch / "files", target)

@@ -3,10 +3,10 @@
 import hashlib
 import os
 import shutil
-import tarfile
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from infra.localcloud.jobs.archives import ArchiveError, extract
 from infra.localcloud.jobs.registry import ImageError
 
 WHITEOUT = ".wh."
@@ -15,17 +15,12 @@ OPAQUE = ".wh..wh..opq"
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack one layer (tar, plain or compressed) as it is, whiteout markers included, into a fresh folder.
-
-    Owners and device files are left out, since jobs run under one user id. Raises ImageError for a member that
-    would land outside of the folder, directly or through a link of the same layer.
-    """
+    """Unpack one layer as it is, whiteout markers included, into a fresh folder. Raises ImageError."""
     target.mkdir(parents=True)
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            tar.extractall(target, filter=_member)  # noqa: S202 - the filter refuses every way out
-    except (tarfile.TarError, OSError, EOFError, KeyError) as error:  # KeyError: a hard link to what is not there
-        raise ImageError(f"a layer cannot be unpacked: {error}") from error
+        extract(archive, target)
+    except ArchiveError as error:
+        raise ImageError(f"a layer cannot be used: {error}") from error
     for source in target.rglob("*.py"):
         if not source.is_symlink() and source.is_file():
             _stamp(source)
@@ -36,41 +31,6 @@ def stack(layers: Iterable[Path], target: Path) -> None:
     target.mkdir(parents=True)
     for layer in layers:
         _overlay(layer, target)
-
-
-def _member(member: tarfile.TarInfo, destination: str) -> tarfile.TarInfo | None:
-    """Decide how one member is unpacked; None leaves it out."""
-    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
-        return None
-    name = _inside(member.name, member.name)
-    root = Path(destination)
-    _refuse_links_above(root, name, member.name)
-    changes: dict[str, str] = {"name": str(name)}
-    if member.islnk():
-        linked = _inside(member.linkname, member.name)
-        _refuse_links_above(root, linked, member.name)
-        if (root / linked).is_symlink():
-            raise ImageError(f"layer member {member.name!r} is a hard link to a symbolic one")
-        changes["linkname"] = str(linked)
-    existing = root / name
-    if existing.is_symlink() or (existing.is_file() and not member.isdir()):
-        existing.unlink()  # else the tar module would write through it
-    mode = (member.mode & 0o777) | (0o700 if member.isdir() else 0o400)  # we must be able to read what we unpacked
-    # No owner: typeshed does not know that the filters of the standard library do the same.
-    return member.replace(mode=mode, uid=None, gid=None, uname=None, gname=None, deep=False, **changes)  # type: ignore[arg-type]
-
-
-def _inside(name: str, member: str) -> PurePosixPath:
-    path = PurePosixPath(name.lstrip("/"))
-    if ".." in path.parts:
-        raise ImageError(f"layer member {member!r} points outside of the image")
-    return path
-
-
-def _refuse_links_above(root: Path, name: PurePosixPath, member: str) -> None:
-    for parent in name.parents:
-        if (root / parent).is_symlink():
-            raise ImageError(f"layer member {member!r} would be written through the link {str(parent)!r}")
 
 
 def _stamp(source: Path) -> None:

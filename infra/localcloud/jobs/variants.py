@@ -2,7 +2,6 @@
 
 import random
 import socket
-import tarfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 import urllib3
 
+from infra.localcloud.jobs.archives import ArchiveError, extract
 from infra.localcloud.jobs.container import Container, ContainerHost
 from infra.localcloud.jobs.process import Exit, JobProcess, Limits, Sink
 
@@ -163,10 +163,9 @@ def _extract(archive: Path | None, folder: Path) -> None:
     if archive is None:
         return
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            tar.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise VariantError(f"the model archive cannot be extracted: {error}") from error
+        extract(archive, folder)
+    except ArchiveError as error:
+        raise VariantError(f"the model cannot be used: {error}") from error
 
 
 def _free_port() -> int:

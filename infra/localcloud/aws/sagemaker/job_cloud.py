@@ -13,6 +13,7 @@ from infra.localcloud.aws.containers import container_host
 from infra.localcloud.aws.failures import validation
 from infra.localcloud.aws.sagemaker.job_logs import JobLog
 from infra.localcloud.aws.sagemaker.job_records import JobRecord
+from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
 from infra.localcloud.jobs import contract_sagemaker
 from infra.localcloud.jobs.process import LogLine
 from infra.localcloud.jobs.registry import ImageError
@@ -135,7 +136,7 @@ def begin(record: JobRecord, job: JobRequest, session: Session, group: str, on_l
     log = JobLog(session.client("logs"), group, f"{job.name}/{contract_sagemaker.HOST}-{_epoch(record)}")
 
     def connect() -> tuple[ObjectStore, Mapping[str, str]]:
-        return S3Store(session.client("s3")), session.environment()
+        return S3Store(session.client("s3")), {**session.environment(), **tracking_environment(job.environment)}
 
     def take(line: LogLine) -> None:
         log.write(line)
