@@ -19,6 +19,7 @@ from infra.localcloud.aws.records import now
 from infra.localcloud.aws.sagemaker import job_cloud
 from infra.localcloud.aws.sagemaker.job_logs import JobLog
 from infra.localcloud.aws.sagemaker.models import Serving
+from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
 from infra.localcloud.jobs.registry import ImageError
 from infra.localcloud.jobs.variants import Variant, VariantAnswer, VariantError, VariantRequest, choose, start_variant
 
@@ -148,7 +149,8 @@ def _start(endpoint: str, plan: VariantPlan, region: str) -> LiveVariant:
 
 
 def _serve(endpoint: str, plan: VariantPlan, session: job_cloud.Session, log: JobLog) -> Variant:
-    environment = {**session.environment(), **plan.serving.environment}
+    own = plan.serving.environment
+    environment = {**session.environment(), **tracking_environment(own), **own}
     with _downloaded(session, plan) as archive:
         request = VariantRequest(
             name=f"{endpoint}-{plan.name}",

@@ -6,6 +6,8 @@ from infra.localcloud.aws.operations import compose
 from infra.localcloud.aws.sagemaker import (
     endpoint_configs,
     endpoints,
+    mlflow_apps,
+    mlflow_tracking_servers,
     models,
     package_groups,
     packages,
@@ -15,7 +17,19 @@ from infra.localcloud.aws.sagemaker import (
     training,
 )
 
-PARTS = (endpoint_configs, endpoints, models, package_groups, packages, pipelines, processing, tagging, training)
+PARTS = (
+    endpoint_configs,
+    endpoints,
+    mlflow_apps,
+    mlflow_tracking_servers,
+    models,
+    package_groups,
+    packages,
+    pipelines,
+    processing,
+    tagging,
+    training,
+)
 
 
 def service() -> Service:
