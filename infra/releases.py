@@ -1,60 +1,64 @@
 """Choosing what is deployed, and naming it in the stack's config: a release is a diff of that file."""
 
-import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from infra.clouds import ModelVersion
-from infra.errors import ProvisioningError, UsageError
+from infra.deployed import find_deployed
+from infra.engine import Session
+from infra.engine.recovery import is_new_boot
+from infra.environments import read_config
+from infra.errors import UsageError
 
 CONFIG_PATH = "stile:platform.models.{model}.release"
 
 
-@dataclass(frozen=True)
-class StackConfig:
-    """The config of one stack, read and written by the CLI, which keeps its comments.
+def write(session: Session, model: str, version: ModelVersion) -> None:
+    """Name a version of a model as the one to deploy; the CLI writes the file and keeps its comments.
 
-    Attributes:
-        pulumi: the CLI.
-        folder: where Pulumi.yaml stands.
-        stack: the environment's name.
-        variables: the process environment in which the CLI finds its backend and passphrase.
+    Raises:
+        ProvisioningError: the CLI could not write it.
     """
+    path = CONFIG_PATH.format(model=model)
+    session.pulumi(
+        *("config", "set-all", "--stack", session.environment.name, "--path"),
+        *("--plaintext", f"{path}.version={version.version}", "--plaintext", f"{path}.sha256={version.sha256}"),
+    )
 
-    pulumi: Path
-    folder: Path
-    stack: str
-    variables: Mapping[str, str]
 
-    def release(self, model: str, version: ModelVersion) -> None:
-        """Name a version as the one to deploy."""
-        path = CONFIG_PATH.format(model=model)
-        self._config(
-            "set-all",
-            "--plaintext",
-            f"{path}.version={version.version}",
-            "--plaintext",
-            f"{path}.sha256={version.sha256}",
-        )
+def withdraw(session: Session, model: str) -> None:
+    """Name no version of a model: the next `up` takes its endpoint away."""
+    session.pulumi("config", "rm", "--stack", session.environment.name, "--path", CONFIG_PATH.format(model=model))
 
-    def withdraw(self, model: str) -> None:
-        """Name no version: the next `up` takes the endpoint away."""
-        self._config("rm", CONFIG_PATH.format(model=model))
 
-    def _config(self, verb: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [self.pulumi, "config", verb, "--stack", self.stack, "--path", *arguments, "--non-interactive"],
-            cwd=self.folder,
-            env=dict(self.variables),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise ProvisioningError(
-                f"the stack's config was not written: {done.stderr.strip()}", path=f"stacks/Pulumi.{self.stack}.yaml"
-            )
+def released(session: Session) -> dict[str, int]:
+    """The version that the stack's config names, by model; only models with a release."""
+    models = read_config(session.environment.config_path).get("stile:platform", {}).get("models", {})
+    return {name: int(model["release"]["version"]) for name, model in models.items() if model.get("release")}
+
+
+def withdraw_lost(session: Session, tell: Callable[[str], None]) -> None:
+    """Withdraw what a local cloud no longer holds: it keeps nothing over a stop, and the config outlives it.
+
+    Does nothing for a real environment, where a version that is gone is an error.
+    """
+    named = released(session)
+    if not session.environment.is_local or not named:
+        return
+    held = _held(session)
+    for model, version in named.items():
+        if version not in held.get(model, ()):
+            tell(f"version {version} of {model} went with the local cloud that held it; withdrawing its release")
+            withdraw(session, model)
+
+
+def _held(session: Session) -> dict[str, set[int]]:
+    if "data_bucket" not in session.outputs() or is_new_boot(session):
+        return {}
+    deployed = find_deployed(session)
+    return {
+        name: {version.version for version in deployed.cloud.versions(model.group)}
+        for name, model in deployed.models.items()
+    }
 
 
 def choose(versions: Sequence[ModelVersion], wanted: int | None) -> ModelVersion:
@@ -70,7 +74,7 @@ def choose(versions: Sequence[ModelVersion], wanted: int | None) -> ModelVersion
     if wanted is None:
         found = next((version for version in versions if version.approved), None)
         if found is None:
-            raise UsageError("no version of this model was promoted", fix="run the pipeline first: stile run")
+            raise UsageError("no version of this model was promoted", fix="run its pipeline: ./stile run")
         return found
     found = next((version for version in versions if version.version == wanted), None)
     if found is None:
