@@ -1,0 +1,118 @@
+"""SageMaker's container contract: where a job's inputs, outputs and failures lie under /opt/ml.
+
+Source: Amazon SageMaker AI developer guide, "How Amazon SageMaker AI Provides Training Information" and "Use your own
+algorithms or models", read 2026-11; processing jobs read /opt/ml/config and leave a message in /opt/ml/output/message.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_jobs.errors import JobError
+from ml_jobs.settings import container_path
+
+MAX_MESSAGE_CHARACTERS = 1024
+HYPERPARAMETERS = ("use_case", "candidate", "seed", "shuffle_labels")
+_TRUTH = {"true": True, "false": False}
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Train as SageMaker asks: hyperparameters and the channel `features` in, /opt/ml/model out.
+
+    Raises:
+        JobError: an argument is given, a hyperparameter is missing, unknown or malformed, or the channel is absent.
+    """
+    from ml_jobs.settings import read_settings
+    from ml_jobs.train import TrainRequest, train_candidate
+    from ml_jobs.use_cases import load
+
+    if arguments:
+        raise JobError(f"`train` takes its parameters from hyperparameters.json, not {' '.join(arguments)}")
+    given = hyperparameters()
+    settings = read_settings(use_case=given.get("use_case"))
+    use_case = settings.use_case
+    missing = [name for name, value in (("use_case", use_case), ("candidate", given.get("candidate"))) if not value]
+    if use_case is None or missing:
+        raise JobError(f"hyperparameters.json lacks {', '.join(missing)}")
+    request = TrainRequest(
+        candidate=given["candidate"],
+        seed=_integer(given.get("seed", "7")),
+        shuffle_labels=_truth(given.get("shuffle_labels", "false")),
+    )
+    channel = container_path("/opt/ml/input/data/features")
+    if not channel.is_dir():
+        raise JobError("the channel `features` is missing (/opt/ml/input/data/features)")
+    train_candidate(load(use_case), settings, request, channel, container_path("/opt/ml/model"))
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Serve /opt/ml/model on SAGEMAKER_BIND_TO_PORT (8080 unless set) until SIGTERM."""
+    from ml_jobs import serve as serving
+
+    serving.main(["--model", "/opt/ml/model", *arguments])
+
+
+def hyperparameters() -> dict[str, str]:
+    """Return the training job's hyperparameters: texts, or JSON texts as the vendor's SDK sends them.
+
+    Raises:
+        JobError: the file is missing or no JSON object, or holds an unknown name.
+    """
+    path = container_path("/opt/ml/input/config/hyperparameters.json")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise JobError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise JobError(f"{path} holds no JSON object")
+    # The platform adds parameters of its own under these prefixes.
+    own = {name: _unquoted(value) for name, value in content.items() if not name.startswith(("sagemaker_", "_tuning_"))}
+    unknown = sorted(own.keys() - set(HYPERPARAMETERS))
+    if unknown:
+        raise JobError(f"unknown hyperparameter {', '.join(unknown)}; there are {', '.join(HYPERPARAMETERS)}")
+    return own
+
+
+def input_uris() -> dict[Path, str]:
+    """Return where each input of a processing job came from: local path -> S3 URI; empty outside such a job."""
+    path = container_path("/opt/ml/config/processingjobconfig.json")
+    if not path.is_file():
+        return {}
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    inputs = [entry.get("S3Input") or {} for entry in content.get("ProcessingInputs") or []]
+    return {
+        container_path(entry["LocalPath"]): str(entry["S3Uri"])
+        for entry in inputs
+        if "LocalPath" in entry and "S3Uri" in entry
+    }
+
+
+def report_failure(message: str) -> None:
+    """Leave the reason where the platform looks for it: FailureReason of training, ExitMessage of processing."""
+    reports = {"/opt/ml/input/config": "/opt/ml/output/failure", "/opt/ml/config": "/opt/ml/output/message"}
+    for sign, target in reports.items():
+        if container_path(sign).is_dir():
+            path = container_path(target)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(message[:MAX_MESSAGE_CHARACTERS], encoding="utf-8")
+
+
+def _unquoted(value: Any) -> str:
+    text = str(value)
+    if text.startswith('"') and text.endswith('"') and len(text) > 1:
+        return str(json.loads(text))
+    return text
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise JobError(f"hyperparameter seed is {text!r}; it must be a whole number") from error
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in _TRUTH:
+        raise JobError(f"hyperparameter shuffle_labels is {text!r}; it can be true or false")
+    return _TRUTH[text.lower()]
