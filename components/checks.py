@@ -61,6 +61,15 @@ def _network(spec: Spec) -> Iterator[Problem]:
                 yield Problem(f"{path}.{key}", value, "nothing when mode is public", f"set {path}.mode to private")
 
 
+def _images(spec: Spec) -> Iterator[Problem]:
+    """Packages are chosen for one Python: a base brings its own, and without one it is that of this machine."""
+    images, path = spec.platform.images, f"{ROOT}.images.python_version"
+    if images.base and not images.python_version:
+        yield Problem(path, "", "the minor version of the base's Python", 'add `python_version`, such as "3.11"')
+    if images.python_version and not images.base:
+        yield Problem(path, images.python_version, "nothing without a base", "remove `python_version`, or add `base`")
+
+
 def _tracking(spec: Spec) -> Iterator[Problem]:
     tracking, path = spec.platform.tracking, f"{ROOT}.tracking"
     if tracking.mode == "external" and not tracking.url:
@@ -171,6 +180,7 @@ def _rules_file(path: str, model: Model, known: Known) -> Iterator[Problem]:
 _PLATFORM_RULES: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     _cloud,
     _network,
+    _images,
     _tracking,
     _training_machine,
     _lengths,

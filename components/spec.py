@@ -85,6 +85,11 @@ class Images(Part):
         pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$",
         description="an image with its digest, such as public.ecr.aws/docker/library/python@sha256:...",
     )
+    python_version: str | None = Field(
+        default=None,
+        pattern=r"^3\.\d+$",
+        description='the minor version of the base\'s Python, in quotes, such as "3.11"',
+    )
     repository: str | None = Field(default=None, description="the URL of a repository that exists, <host>/<name>")
 
 

@@ -36,7 +36,7 @@ def resolved(spec: Spec) -> Resolved:
             name: resolve(spec.cloud, "endpoint", model.endpoint.machine) for name, model in models.items()
         },
         candidates={model.use_case: _candidates(model.use_case) for model in models.values()},
-        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        python_version=spec.platform.images.python_version or f"{sys.version_info.major}.{sys.version_info.minor}",
     )
 
 

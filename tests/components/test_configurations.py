@@ -8,7 +8,7 @@ import pytest
 
 from components.errors import ConfigError
 from components.validation import parse
-from tests.components.configs import ENVIRONMENT, RELEASE, changed, full, project
+from tests.components.configs import ENVIRONMENT, RELEASE, SHA256, changed, full, project
 
 MODEL = "models/flight-delays"
 
@@ -54,6 +54,9 @@ BAD = [
         "instances.min to 2",
     ),
     Bad(f"{MODEL}/endpoint/instances", {"min": 3, "max": 2}, f"{MODEL}.endpoint.instances.min", "at most max", "2"),
+    Bad("images/base", f"python@sha256:{SHA256}", "images.python_version", "the base's Python", "add `python_version`"),
+    Bad("images/base", "python:3.11-slim", "images.base", "with its digest", "write"),
+    Bad("images/python_version", 3.11, "images.python_version", "in quotes", "write"),
     Bad("network/mode", "private", "network.vpc_id", "existing network", "add `vpc_id`"),
     Bad("training/machine", {"cpus": 500, "memory_gib": 8}, "training.machine", "at most", "ask for less"),
     Bad("training/machine", {"cpus": 2}, "training.machine.memory_gib", "GiB", "add `memory_gib`"),
