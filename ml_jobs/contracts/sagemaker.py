@@ -46,13 +46,6 @@ def train(arguments: Sequence[str]) -> None:
     train_candidate(load(use_case), settings, request, channel, container_path("/opt/ml/model"))
 
 
-def serve(arguments: Sequence[str]) -> None:
-    """Serve /opt/ml/model on SAGEMAKER_BIND_TO_PORT (8080 unless set) until SIGTERM."""
-    from ml_jobs import serve as serving
-
-    serving.main(["--model", "/opt/ml/model", *arguments])
-
-
 def hyperparameters() -> dict[str, str]:
     """Return the training job's hyperparameters: texts, or JSON texts as the vendor's SDK sends them.
 
