@@ -61,7 +61,7 @@ class Registry:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(retries=urllib3.Retry(total=2, backoff_factor=0.1))
+        self._pool = urllib3.PoolManager(maxsize=8, retries=urllib3.Retry(total=2, backoff_factor=0.1))
 
     def manifest(self, reference: Reference) -> Manifest:
         """Read the manifest of this machine's platform and its config. Raises ImageError."""
