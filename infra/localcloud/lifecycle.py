@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import platformdirs
 import psutil
 from filelock import FileLock
 
@@ -234,6 +235,11 @@ def _inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
+def _cache() -> Path:
+    """What is downloaded or built once and used by all clones; outside the repository."""
+    return Path(os.environ.get("STILE_CACHE_DIR") or platformdirs.user_cache_path("stile"))
+
+
 def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
     address = cloud.endpoint_url.removeprefix("http://")
     return {
@@ -264,6 +270,8 @@ def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
         "STILE_MLFLOW_COMMAND": shlex.join([sys.executable, "-m", "mlflow"]),
         "STILE_JOBS_DIR": str(home / "jobs"),
         "STILE_JOB_PYTHON": sys.executable,
+        # Unpacked images, which outlive a local cloud.
+        "STILE_IMAGE_CACHE": str(_cache() / "containers"),
     }
 
 

@@ -29,7 +29,7 @@ def ecr() -> Service:
 
 @aws_provider(api="budgets")
 def budgets() -> Service:
-    """Budgets: moto's records and what it lacks."""
+    """Budgets, with notifications, subscribers and tags."""
     from infra.localcloud.aws.budgets.provider import service
 
     return service()
