@@ -37,16 +37,32 @@ def api_name(field: Field, members: Iterable[str]) -> str | None:
 
 
 def to_api(field: Field, value: Value, shape: Any) -> Any:
-    """Return a property's value as the API's shape wants it."""
-    if field.single and shape.type_name == "list":
-        return [to_api(field, value, shape.member)]
-    if shape.type_name == "structure" and isinstance(value, dict):
+    """Return a property's value as the API's shape wants it.
+
+    An object may be a list of one there and the other way round; a map may be a list of names and values.
+    """
+    kind = shape.type_name
+    if kind == "list" and isinstance(value, dict):
+        return _pairs(value, shape.member) if field.kind == "map" else [to_api(field, value, shape.member)]
+    if kind == "structure" and isinstance(value, list):
+        return to_api(field, value[0], shape) if value else {}
+    if kind == "structure" and isinstance(value, dict):
         return structure(field.children, value, shape)
-    if shape.type_name == "list" and isinstance(value, list):
+    if kind == "list" and isinstance(value, list):
         return [to_api(field, item, shape.member) for item in value]
-    if shape.type_name == "map" and isinstance(value, dict):
+    if kind == "map" and isinstance(value, dict):
         return {key: to_api(field, item, shape.value) for key, item in value.items()}
-    return _scalar_to_api(value, shape.type_name)
+    return _scalar_to_api(value, kind)
+
+
+def _pairs(value: Mapping[str, Value], shape: Any) -> list[dict[str, Any]]:
+    key, content = _pair_members(shape.members)
+    return [{key: name, content: _scalar_to_api(item, "string")} for name, item in value.items()]
+
+
+def _pair_members(members: Iterable[str]) -> tuple[str, str]:
+    names = {name.lower(): name for name in members}
+    return names.get("name") or names["key"], names["value"]
 
 
 def structure(fields: Mapping[str, Field], values: Properties, shape: Any) -> dict[str, Any]:
@@ -100,15 +116,23 @@ def _scalar_to_api(value: Value, type_name: str) -> Any:
 
 def from_api(field: Field, value: Any) -> Value:
     """Return an API's value as the property's; None where it says nothing."""
-    if field.single and isinstance(value, list):
-        value = value[0] if value else None
     if value is None:
         return None
     if isinstance(value, list):
-        return [from_api(field, item) for item in value]
+        return _list_from_api(field, value)
     if isinstance(value, dict) and field.children:
-        return read_object(field.children, value)
+        found = read_object(field.children, value)
+        return [found] if field.kind == "list" else found
     return _scalar_from_api(field.kind, value)
+
+
+def _list_from_api(field: Field, rows: list[Any]) -> Value:
+    if field.kind == "map":
+        members = _pair_members(rows[0]) if rows else ("", "")
+        return {row[members[0]]: row[members[1]] for row in rows}
+    if field.kind == "object":
+        return from_api(field, rows[0]) if rows else None
+    return [read_object(field.children, row) if field.children else _scalar_from_api("", row) for row in rows]
 
 
 def read_object(fields: Mapping[str, Field], document: Mapping[str, Any]) -> Properties:

@@ -160,7 +160,8 @@ class TableResource(Resource):
         """Call the create operation; return what is known then (with the id), and the properties that it took."""
         self._hook.before_create(calls, inputs)
         create = self._type.create
-        known: dict[str, Any] = {**inputs, "region": calls.region, **self._hook.known(calls, inputs)}
+        inputs |= self._hook.fill(calls, inputs)
+        known: dict[str, Any] = {**inputs, "region": calls.region}
         shape = calls.shape(create.operation)
         sent = {name for name in inputs if name in self._type.fields and place(self._type.fields[name], shape)}
         args = calls.arguments(create, inputs, sent, known)
@@ -178,11 +179,12 @@ class TableResource(Resource):
 
     def _settle(self, calls: Calls, inputs: Properties, known: dict[str, Any], sent: set[str]) -> None:
         """Make the calls for what the create operation did not take."""
-        left = {name for name, value in inputs.items() if name not in sent and not empty(value)}
+        fields = self._type.fields
+        left = {name for name, value in inputs.items() if name not in sent and not same(fields[name], None, value)}
         self._change(calls, inputs, known, left)
         if self._type.tags and not self._type.tags.member and (tags := self._tag_rules.all_of(inputs.get("tags"))):
-            known |= self._texts(known)
-            calls.set_tags({}, tags, known)
+            known |= self._computed(calls.read(known) or {})
+            calls.set_tags({}, tags, {**known, **self._texts(known)})
 
     def _change(self, calls: Calls, inputs: Properties, known: Mapping[str, Any], changed: set[str]) -> None:
         for call in self._type.updates:
@@ -238,9 +240,7 @@ class TableResource(Resource):
         outputs |= {
             name: keep_spelling(self._type.fields[name], prior.get(name), value) for name, value in live.items()
         }
-        outputs |= {
-            name: value for name, path in self._type.outputs.items() if (value := search(path, document)) is not None
-        }
+        outputs |= self._computed(document)
         if self._type.regional:
             outputs["region"] = calls.region
         outputs |= self._texts({**known, **outputs})
@@ -251,8 +251,16 @@ class TableResource(Resource):
                 del outputs["tags"]
         return outputs
 
+    def _computed(self, document: Mapping[str, Any]) -> Properties:
+        """Return the computed outputs that an answer holds."""
+        found = {name: search(path, document) for name, path in self._type.outputs.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
     def _texts(self, known: Mapping[str, Any]) -> Properties:
-        return {name: fill(text, known) for name, text in self._type.texts.items()}
+        texts = self._type.texts
+        if any("{account}" in text for text in texts.values()):
+            known = {**known, "account": self._cloud.account}
+        return {name: fill(text, known) for name, text in texts.items()}
 
     def update(self, call: UpdateCall) -> Properties:
         """Make the calls for what changed, and wait."""
@@ -290,6 +298,8 @@ class TableResource(Resource):
 
     def delete(self, call: DeleteCall) -> None:
         """Remove the resource; that it is gone already is no error."""
+        if self._type.keep_when and call.outputs.get(self._type.keep_when):
+            return
         calls = self._calls(call.outputs)
         known = self._known(calls, call.id, call.outputs)
         try:

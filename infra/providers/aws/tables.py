@@ -21,13 +21,11 @@ class Field(Property):
     Attributes:
         api: the member's name, or a dotted path of members, where it is not the mechanical one.
         read: a JMESPath expression over what was read, where that is another place.
-        single: an object here, a list of one there.
         children: the fields inside it.
     """
 
     api: str | None = None
     read: str | None = None
-    single: bool = False
     children: Mapping[str, "Field"] = field(default_factory=dict)
 
 
@@ -109,7 +107,13 @@ class Type:
         source: where the facts come from.
         id: text with `{property}`.
         fields: its inputs.
-        outputs: JMESPath expressions over what was read, or text with `{property}` (`text`).
+        outputs: JMESPath expressions over what was read.
+        texts: outputs that are text with `{property}`.
+        missing: errors that mean that it is not there.
+        gone_when: JMESPath expression over what was read that says the same.
+        keep_when: an input that, when true, makes the deletion leave everything in place.
+        named_replaces_first: a replacement deletes first if the program names the resource itself.
+        whole_blocks: the type is of Terraform's newer framework.
     """
 
     token: str
@@ -125,6 +129,7 @@ class Type:
     delete: Call | None
     missing: tuple[str, ...]
     gone_when: str | None
+    keep_when: str | None
     name: NameRule | None
     named_replaces_first: bool
     delete_before_replace: bool
@@ -173,7 +178,7 @@ def _type(token: str, row: dict[str, Any], table: dict[str, Any]) -> Type:
     reads = row["read"] if isinstance(row["read"], list) else [row["read"]]
     return Type(
         token=token,
-        service=row.get("service", table["service"]),
+        service=row.get("service") or table["service"],
         source=row["source"],
         id=row["id"],
         fields=fields,
@@ -185,6 +190,7 @@ def _type(token: str, row: dict[str, Any], table: dict[str, Any]) -> Type:
         delete=_call(row["delete"]) if "delete" in row else None,
         missing=tuple(row.get("missing", table.get("missing", ()))),
         gone_when=row.get("gone_when"),
+        keep_when=row.get("keep_when"),
         name=NameRule(**row["name"]) if "name" in row else None,
         named_replaces_first=row.get("kind", "sdkv2") == "sdkv2" and "name" in row and row.get("key_is_name", True),
         delete_before_replace=row.get("delete_before_replace", False),

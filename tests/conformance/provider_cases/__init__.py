@@ -41,13 +41,13 @@ class Case:
 
 def all_cases(world: World) -> list[Case]:
     """Every case; building them makes what they need in the cloud."""
-    from tests.conformance.provider_cases import iam, s3
+    from tests.conformance.provider_cases import iam, other, s3
 
-    return [case for module in (iam, s3) for case in module.cases(world)]
+    return [case for module in (iam, s3, other) for case in module.cases(world)]
 
 
 def tokens() -> list[str]:
     """The tokens of every case, without a cloud."""
-    from tests.conformance.provider_cases import iam, s3
+    from tests.conformance.provider_cases import iam, other, s3
 
-    return [token for module in (iam, s3) for token in module.TOKENS]
+    return [token for module in (iam, s3, other) for token in module.TOKENS]

@@ -26,8 +26,8 @@ class Hook:
         """Return the changes as the type sees them."""
         return changes
 
-    def known(self, calls: "Calls", inputs: Properties) -> dict[str, Any]:
-        """Return what templates of the create operation may use besides the inputs."""
+    def fill(self, calls: "Calls", inputs: Properties) -> Properties:
+        """Return inputs that the program left out and that only the cloud knows, such as the account."""
         return {}
 
     def before_create(self, calls: "Calls", inputs: Properties) -> None:

@@ -84,14 +84,6 @@ class VersioningHook(SettingHook):
         return (outputs.get("versioningConfiguration") or {}).get("status") == "Disabled"
 
 
-class PublicAccessBlockHook(SettingHook):
-    """The block may be left in place at the end."""
-
-    def delete(self, calls: Calls, outputs: Properties, known: dict[str, Any]) -> bool:
-        """Delete nothing if `skipDestroy` was applied."""
-        return bool(outputs.get("skipDestroy"))
-
-
 class ObjectHook(Hook):
     """An object, whose body comes from one of three inputs and is never read back."""
 
