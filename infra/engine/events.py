@@ -12,6 +12,8 @@ from infra.errors import ProvisioningError
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 COLOUR = re.compile(r"<\{%[^%]*%\}>")
+# The CLI's own output, as the Automation API hands it on.
+ERROR_LINE = re.compile(r"^\s*(?:stderr:\s*)?error:\s*(.+)$", re.M)
 # The engine closes with such a line for the stack; what went wrong stands in the others.
 CLOSING = re.compile(r"^(update|preview|refresh|destroy|resource plan|one or more errors)\b.*(failed|occurred)", re.I)
 
@@ -146,10 +148,9 @@ def short(urn: str) -> str:
 
 
 def last_words(text: str) -> str:
-    """Return the lines of the CLI's output that name an error, or its last line."""
-    lines = [plain(line) for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    return "; ".join(errors) or (lines[-1] if lines else "the CLI said nothing")
+    """Return what the CLI's output names as errors, or its last line."""
+    text = plain(text)
+    return "; ".join(ERROR_LINE.findall(text)) or next(reversed(text.splitlines()), "the CLI said nothing").strip()
 
 
 def count(changes: Mapping[str, int], *ops: str) -> int:

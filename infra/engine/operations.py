@@ -108,11 +108,7 @@ def perform(session: Session, operation: str, watch: Watch, act: Act) -> Outcome
     """
     journal, started = Journal(watch), time.monotonic()
     try:
-        try:
-            result = act(journal.record)
-        except automation.ConcurrentUpdateError as error:
-            recovery.release_stale_lock(session, str(error), watch)
-            result = act(journal.record)
+        result = recovery.unlocked(session, watch, lambda: act(journal.record))
     except automation.CommandError as error:
         raise journal.error(operation, str(error)) from error
     outputs = shown(result.outputs) if isinstance(result, automation.UpResult) else {}

@@ -2,8 +2,9 @@
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import psutil
 from pulumi import automation
@@ -11,18 +12,24 @@ from pulumi import automation
 from infra.engine.events import Message, Watch, short
 from infra.engine.session import Session
 from infra.errors import ProvisioningError
+from infra.providers.aws import tables
+from infra.providers.kit.resource import PluginError
+
+T = TypeVar("T")
+Refresh = Callable[[Session, Watch], object]
+CLOUD_PREFIXES = ("aws:", "gcp:")
 
 # How the CLI's file and bucket backends name a lock's holder.
 HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 
 
-def catch_up(session: Session, watch: Watch, refresh: Callable[[Session, Watch], object]) -> None:
+def catch_up(session: Session, watch: Watch, refresh: Refresh) -> None:
     """Bring the state up to date where something happened behind the engine's back.
 
     Raises:
         ProvisioningError: the refresh failed.
     """
-    settle_pending(session, watch)
+    settle_pending(session, watch, refresh)
     if is_new_boot(session):
         watch(Message("info", "the local cloud started anew and holds nothing of before; refreshing the state first"))
         refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
@@ -78,15 +85,64 @@ def is_pulumi(pid: int) -> bool:
         return False
 
 
-def settle_pending(session: Session, watch: Watch) -> None:
-    """Clear creates that began and were never seen to end."""
-    deployment = session.stack.export_stack().deployment or {}
+def unlocked(session: Session, watch: Watch, act: Callable[[], T]) -> T:
+    """Do something that takes the stack's lock; if a dead process holds it, release it and do it again.
+
+    Raises:
+        ProvisioningError: a living process holds it.
+        CommandError: what the CLI says otherwise.
+    """
+    try:
+        return act()
+    except automation.ConcurrentUpdateError as error:
+        release_stale_lock(session, str(error), watch)
+        return act()
+
+
+def settle_pending(session: Session, watch: Watch, refresh: Refresh) -> None:
+    """Ask the cloud what came of operations that began and were never seen to end.
+
+    What was being created is put into the state under the id that its name gives it; the refresh that follows keeps it
+    if the cloud has it, and drops it if not. Where no name gives the id, it is dropped, and the user is told.
+    """
+    exported = session.stack.export_stack()
+    deployment = dict(exported.deployment or {})
     pending = deployment.get("pending_operations") or []
     if not pending:
         return
     names = ", ".join(short(item["resource"]["urn"]) for item in pending)
+    adopted, unknown = adopt(deployment)
+    settled = automation.Deployment(version=exported.version, deployment=adopted)
+    unlocked(session, watch, lambda: session.stack.import_stack(settled))
     watch(Message("warning", f"an earlier update was cut off during: {names}; asking the cloud what came of it"))
+    refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
+    for urn in unknown:
+        watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
+
+
+def adopt(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return a deployment without pending operations, with what was being created in it under its id.
+
+    Also returns the URNs of what was being created and has no id that could be known.
+    """
+    resources = list(deployment.get("resources", []))
+    known, unknown = {resource["urn"] for resource in resources}, []
+    for item in deployment.get("pending_operations") or []:
+        resource = item["resource"]
+        if item["type"] != "creating" or not resource.get("custom"):
+            continue
+        identity = identify(resource["type"], resource.get("inputs", {}))
+        if identity and resource["urn"] not in known:
+            resources.append({**resource, "id": identity, "outputs": {}})
+        elif resource["type"].startswith(CLOUD_PREFIXES):  # our own resources find what they made by themselves
+            unknown.append(resource["urn"])
+    kept = {key: value for key, value in deployment.items() if key != "pending_operations"}
+    return {**kept, "resources": resources}, unknown
+
+
+def identify(token: str, inputs: Mapping[str, Any]) -> str | None:
+    """Return the id that a cloud gives a resource because of its name; None if the name does not say it."""
     try:
-        session.stack.refresh(clear_pending_creates=True)
-    except automation.CommandError as error:
-        raise ProvisioningError(f"cannot settle what was cut off ({names}): {error}") from error
+        return tables.find(token).id.format_map(inputs)
+    except (PluginError, KeyError):
+        return None

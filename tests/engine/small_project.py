@@ -1,9 +1,15 @@
 """A project with a program of a few notes (tests/providers/kit/notes.py is their cloud), to drive the engine with."""
 
+import json
+import os
 import shlex
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -42,11 +48,18 @@ class SmallProject:
     def environment(self) -> Environment:
         return Environment(NAME, "aws", self.root, self.root / ".stile")
 
-    def declare(self, **notes: dict[str, object]) -> None:
+    def declare(self, **notes: Mapping[str, object]) -> None:
         """Write the configuration: note by note its text, and whether it is to be kept."""
         path = self.environment.config_path
         document = yaml.safe_load(path.read_text()) if path.exists() else {}
-        path.write_text(yaml.safe_dump({**document, "config": {"stile:cloud": "aws", "notes:notes": notes}}))
+        path.write_text(
+            yaml.safe_dump(
+                {
+                    **document,
+                    "config": {"stile:cloud": "aws", "notes:notes": {name: dict(note) for name, note in notes.items()}},
+                }
+            )
+        )
 
     def session(self, boot_id: str | None = None) -> Session:
         """Open the project; with a boot, as if a local cloud of that boot ran."""
@@ -57,6 +70,27 @@ class SmallProject:
         (self.environment.state_dir / "local").mkdir(exist_ok=True)
         cloud = None if boot_id is None else self.cloud(boot_id)
         return Session(self.environment, found, cloud, open_stack(self.environment, found, cloud))
+
+    def start(self, operation: str, boot_id: str = "") -> "subprocess.Popen[str]":
+        """Start an operation in a process of its own."""
+        command = [sys.executable, "-m", "tests.engine.drive", operation, str(self.root), str(self.notes), boot_id]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, operation: str, boot_id: str = "") -> dict[str, Any]:
+        """Run an operation to its end; returns what drive.py says."""
+        return finish(self.start(operation, boot_id))
+
+    @property
+    def control(self) -> Path:
+        """Where slow_notes.py says that a create has begun, and is told to go on."""
+        return self.root / "control"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What every process of the project sees."""
+        return {**os.environ, "NOTES_DIR": str(self.notes), "NOTES_CONTROL": str(self.control)}
 
     def cloud(self, boot_id: str) -> LocalCloud:
         url = "http://127.0.0.1:9"
@@ -70,7 +104,7 @@ class SmallProject:
 def make(root: Path, notes: Path) -> SmallProject:
     """Write the project's files."""
     notes.mkdir()
-    for folder in ("infra", "stacks", "plugin"):
+    for folder in ("infra", "stacks", "plugin", "control"):
         (root / folder).mkdir(parents=True)
     settings = {
         "name": "small",
@@ -82,10 +116,26 @@ def make(root: Path, notes: Path) -> SmallProject:
     (root / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
     (root / "infra" / "__main__.py").write_text(PROGRAM)
     plugin = root / "plugin" / "pulumi-resource-notes"
-    module = ROOT / "tests" / "providers" / "kit" / "notes.py"
-    plugin.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(module)])} "$@"\n')
+    command = shlex.join([sys.executable, "-m", "tests.engine.slow_notes"])
+    plugin.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {command} "$@"\n')
     plugin.chmod(0o755)
     return SmallProject(root, notes)
+
+
+def finish(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for an operation that was started; returns what drive.py says."""
+    said, errors = process.communicate()
+    assert said, errors
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def await_true(holds: Callable[[], bool], what: str, limit_seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + limit_seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {limit_seconds:.0f} s: {what}"
+        time.sleep(0.02)
 
 
 class Watched:
