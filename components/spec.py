@@ -150,7 +150,11 @@ Alarm = Literal["server-errors", "latency", "client-errors"]
 
 
 class Rollout(Part):
-    """How a release takes over: what share first, how long it is watched, and by which alarms."""
+    """How a release takes over: what share first, how long it is watched, and by which alarms.
+
+    Without `bake_seconds` it takes over at once and unwatched. To watch an endpoint that was made without it, SageMaker
+    makes the endpoint anew.
+    """
 
     canary_percent: int | None = Field(default=None, ge=1, le=50, description="a whole number of percent, 1 to 50")
     bake_seconds: int = Field(default=0, ge=0, le=3600, description="a whole number of seconds, 0 to 3600")

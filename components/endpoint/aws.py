@@ -7,6 +7,7 @@ again, and neither ever asks SageMaker for a name that it has already.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -113,11 +114,7 @@ class AwsEndpoint(pulumi.ComponentResource):
             name,
             name=name,
             endpoint_config_name=configuration.name,
-            deployment_config={
-                "blue_green_update_policy": {"traffic_routing_configuration": _traffic(serving)},
-                # There from the first release on: SageMaker's endpoint would be replaced to add it later.
-                "auto_rollback_configuration": {"alarms": [{"alarm_name": alarm} for alarm in self._args["alarms"]]},
-            },
+            deployment_config=_deployment(serving, self._args["alarms"]),
             tags=self._args["naming"].tags("endpoint", serving.model),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(self._args.get("depends_on", ()))),
         )
@@ -131,6 +128,16 @@ def serving_environment(serving: Serving, release: Release) -> dict[str, str]:
         "STILE_USE_CASE": serving.use_case,
         "STILE_MODEL_VERSION": release.version,
         "STILE_MODEL_SHA256": release.sha256,
+    }
+
+
+def _deployment(serving: Serving, alarms: Sequence[pulumi.Input[str]]) -> dict[str, Any] | None:
+    """Return how a release takes over; None for SageMaker's own way, all at once and watched by nobody."""
+    if not serving.rollout.bake_seconds:
+        return None
+    return {
+        "blue_green_update_policy": {"traffic_routing_configuration": _traffic(serving)},
+        "auto_rollback_configuration": {"alarms": [{"alarm_name": alarm} for alarm in alarms]},
     }
 
 

@@ -38,12 +38,16 @@ def test_a_release_is_wired_through(released: Declared) -> None:
     assert endpoint.urn in live.depends_on
 
 
-def test_alarms_stop_a_rollout_from_the_first_release_on(released: Declared) -> None:
-    """SageMaker's endpoint would be replaced if the rollback were added later."""
-    deployment = released.one("sagemaker/endpoint:Endpoint").inputs["deploymentConfig"]
-    alarms = deployment["autoRollbackConfiguration"]["alarms"]
-    assert [alarm["alarmName"] for alarm in alarms] == [f"{NAME}-server-errors", f"{NAME}-latency"]
-    assert deployment["blueGreenUpdatePolicy"]["trafficRoutingConfiguration"]["type"] == "ALL_AT_ONCE"
+def test_alarms_stop_a_rollout_that_is_watched(deploy: Deploy) -> None:
+    declared = deploy(full(release=RELEASE, rollout={"bake_seconds": 60, "alarms": ["latency"]}))
+    deployment = declared.one("sagemaker/endpoint:Endpoint").inputs["deploymentConfig"]
+    routing = deployment["blueGreenUpdatePolicy"]["trafficRoutingConfiguration"]
+    assert deployment["autoRollbackConfiguration"]["alarms"] == [{"alarmName": f"{NAME}-latency"}]
+    assert routing == {"type": "ALL_AT_ONCE", "waitIntervalInSeconds": 60}
+
+
+def test_without_a_time_to_watch_nothing_is_watched(released: Declared) -> None:
+    assert "deploymentConfig" not in released.one("sagemaker/endpoint:Endpoint").inputs
 
 
 def test_a_canary_takes_its_share_and_its_time(deploy: Deploy) -> None:
