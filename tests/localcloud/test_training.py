@@ -5,12 +5,14 @@ import json
 import tarfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.localcloud import lifecycle
 from tests.localcloud.cloud import LocalAws
 from tests.localcloud.job_images import Ground, ground, wait_for
 
@@ -164,6 +166,30 @@ def test_a_job_over_its_time_is_stopped(base: Ground, ask: Ask) -> None:
     job = wait_for(base.aws, "training", request["TrainingJobName"])
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert processes("86462") == []
+
+
+def test_jobs_run_without_namespaces_too(crane: str, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects machines that give no mount namespaces: the same image and code, found by the root variable."""
+    monkeypatch.setenv("STILE_JOB_ROOT", "variable")
+    cloud = lifecycle.start("aws", tmp_path, lambda line: None)
+    try:
+        own = ground(LocalAws(cloud), crane, tmp_path, SCRIPT)
+        own.aws.client("s3").put_object(Bucket=own.bucket, Key="features/a.csv", Body=b"1,2\n")
+        request = ask(RoleArn=own.role, OutputDataConfig={"S3OutputPath": f"s3://{own.bucket}/runs"})
+        request["AlgorithmSpecification"]["TrainingImage"] = own.image
+        request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{own.bucket}/features"
+        own.aws.client("sagemaker").create_training_job(**request)
+        name = request["TrainingJobName"]
+        job = wait_for(own.aws, "training", name)
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        assert json.loads(archive(own, f"runs/{name}/output/model.tar.gz")["model.json"])["data"] == {
+            "features/a.csv": "1,2\n"
+        }
+        first = own.log(LOG_GROUP, name)[0]
+        assert "/images/stacked/" in first
+        assert first.endswith("/opt/job/main.py with ['train']")
+    finally:
+        lifecycle.stop("aws", tmp_path, lambda line: None)
 
 
 def bucket_missing(request: dict[str, Any]) -> None:

@@ -142,7 +142,7 @@ def _environment(image: Image, program: Program, programs: str) -> dict[str, str
 
 
 def _link_interpreter(folder: Path, interpreter: Interpreter) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("python", "python3", interpreter.executable.name):
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(interpreter.executable)
@@ -204,7 +204,7 @@ def _system_folders(image: Image, layout: Layout, root: Path) -> Iterator[str]:
         source, target = Path("/", name), root / name
         own = image.files / name
         if source.is_symlink() and not own.exists():
-            yield f"{_tool('ln')} -s {_quoted(source.readlink(), target)}"
+            yield f"{_tool('ln')} -sfn {_quoted(source.readlink(), target)}"
         elif source.is_dir() and own.is_dir():
             lower = own.relative_to(layout.home)
             yield f"{mount} -t overlay overlay -o userxattr,lowerdir={lower}:{_quoted(source)} {_quoted(target)}"
@@ -250,7 +250,10 @@ def _with_variable(layout: Layout, image: Image, program: Program, interpreter: 
     (layout.files / "root").mkdir(exist_ok=True)
     argv = tuple(_placed(layout, image, part) for part in program.argv)
     found = shutil.which(argv[0], path=placed["PATH"]) or argv[0]
-    work = layout.files if program.working_dir == "/" else Path(_placed(layout, image, program.working_dir))
+    work = Path(_placed(layout, image, program.working_dir))
+    if work == Path(program.working_dir):
+        work = layout.files / program.working_dir.lstrip("/")
+        work.mkdir(parents=True, exist_ok=True)
     return Command((found, *argv[1:]), placed, work)
 
 
