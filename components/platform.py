@@ -72,12 +72,12 @@ class Platform(pulumi.ComponentResource):
         self.storage = self._storage()
         self.images = self._images()
         self.identity = self._stage("identity", {"existing": self._existing_roles()})
-        self._allowed: dict[str, list[pulumi.Resource]] = {
-            "storage": self.identity.allow("storage", self.storage.grants),
-            "images": self.identity.allow("images", self.images.grants),
-        }
+        self._allowed = (
+            self.identity.allow("storage", self.storage.grants),
+            self.identity.allow("images", self.images.grants),
+        )
         self.tracking = self._tracking()
-        self._allowed["tracking"] = self.identity.allow("tracking", self.tracking.grants)
+        self.identity.allow("tracking", self.tracking.grants)
         self._training: Training = self._new_training()
         self.monitoring = self._monitoring()
         self.models = {name: self._model(name, model) for name, model in spec.platform.models.items()}
@@ -103,6 +103,10 @@ class Platform(pulumi.ComponentResource):
         }
         return self._stage("images", _given(args))  # type: ignore[no-any-return]
 
+    def _permissions(self, role: Role) -> list[pulumi.Resource]:
+        """Return what must exist before a role may reach data and images."""
+        return [policies[role] for policies in self._allowed if role in policies]
+
     def _existing_roles(self) -> Mapping[Role, str]:
         identity = self._spec.platform.identity
         roles: dict[Role, str | None] = {
@@ -120,7 +124,7 @@ class Platform(pulumi.ComponentResource):
             "url": tracking.url,
             "artifacts_uri": pulumi.Output.concat(self.storage.uri, "/mlflow"),
             "role": self.identity.roles["tracking"],
-            "depends_on": self._allowed["storage"],
+            "depends_on": self._permissions("tracking"),
         }
         return self._stage("tracking", _given(args))  # type: ignore[no-any-return]
 
@@ -151,7 +155,7 @@ class Platform(pulumi.ComponentResource):
 
     def _model(self, name: str, model: Model) -> Deployed:
         registry: Registry = self._stage("registry", {"model": name}, name)
-        allowed = self.identity.allow(f"registry-{name}", registry.grants)
+        self.identity.allow(f"registry-{name}", registry.grants)
         pipeline: Pipeline = self._stage(
             "pipeline",
             {
@@ -162,7 +166,6 @@ class Platform(pulumi.ComponentResource):
                 "data_uri": self.storage.uri,
                 "role": self.identity.roles["pipeline"],
                 "group": registry.group,
-                "depends_on": allowed,
             },
             name,
         )
@@ -183,7 +186,7 @@ class Platform(pulumi.ComponentResource):
             "version": registry.version(model.release.version) if model.release else None,
             "alarms": [watched.alarms[kind] for kind in model.rollout.alarms],
             "region": self._spec.region,
-            "depends_on": [*watched.resources, *self._allowed["storage"], *self._allowed["images"]],
+            "depends_on": [*watched.resources, *self._permissions("serving")],
         }
         return self._stage("endpoint", args, name)  # type: ignore[no-any-return]
 

@@ -24,6 +24,6 @@ class Identity(Protocol):
         """Each role's identifier: an ARN on AWS, an e-mail address on Google Cloud."""
         ...
 
-    def allow(self, what: str, grants: Grants) -> list[pulumi.Resource]:
-        """Let the roles do what these statements say; what depends on it may depend on the returned resources."""
+    def allow(self, what: str, grants: Grants) -> Mapping[Role, pulumi.Resource]:
+        """Let the roles do what these statements say; return per role what must exist before it may."""
         ...

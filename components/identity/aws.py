@@ -81,21 +81,21 @@ class AwsIdentity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def allow(self, what: str, grants: Grants) -> list[pulumi.Resource]:
+    def allow(self, what: str, grants: Grants) -> Mapping[Role, pulumi.Resource]:
         """Give each created role an inline policy of these statements; a role given by its ARN stays as it is."""
-        return [
-            aws.iam.RolePolicy(
-                self._naming.of(role, what),
-                name=self._naming.of(role, what),
-                role=self._created[role].name,
-                policy=pulumi.Output.json_dumps(
-                    {
-                        "Version": "2012-10-17",
-                        "Statement": [{"Effect": "Allow", **statement} for statement in statements],
-                    }
-                ),
-                opts=pulumi.ResourceOptions(parent=self._created[role]),
-            )
-            for role, statements in grants.items()
-            if role in self._created
-        ]
+        return {
+            role: self._policy(role, what, statements) for role, statements in grants.items() if role in self._created
+        }
+
+    def _policy(self, role: Role, what: str, statements: Sequence[Mapping[str, Any]]) -> Any:
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", **statement} for statement in statements],
+        }
+        return aws.iam.RolePolicy(
+            self._naming.of(role, what),
+            name=self._naming.of(role, what),
+            role=self._created[role].name,
+            policy=pulumi.Output.json_dumps(policy),
+            opts=pulumi.ResourceOptions(parent=self._created[role]),
+        )

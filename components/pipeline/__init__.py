@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NotRequired, Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict
 
 import pulumi
 
@@ -107,7 +107,6 @@ class PipelineArgs(TypedDict):
     data_uri: pulumi.Input[str]
     role: pulumi.Input[str]
     group: pulumi.Input[str]
-    depends_on: NotRequired[Sequence[pulumi.Resource]]
 
 
 class Pipeline(Protocol):

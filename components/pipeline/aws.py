@@ -29,7 +29,7 @@ class AwsPipeline(pulumi.ComponentResource):
             pipeline_definition=self.definition,
             role_arn=args["role"],
             tags=naming.tags("pipeline", model),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.get("depends_on", ()))),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.name = pipeline.pipeline_name
         self.register_outputs({"name": self.name})

@@ -53,3 +53,13 @@ def test_what_holds_data_is_protected_and_nothing_else(released: Declared) -> No
         "ModelPackageGroup",
         "Repository",
     }
+
+
+def test_what_is_kept_depends_on_little_that_is_not_data(released: Declared) -> None:
+    """A destroy keeps what protected resources depend on: MLflow's own role and its policy, and no other role."""
+    made = {each.urn: each for each in released.resources}
+    kept = {urn for urn, each in made.items() if each.protected}
+    while more := {urn for kept_one in kept for urn in made[kept_one].depends_on if urn in made} - kept:
+        kept |= more
+    beside = {made[urn].name for urn in kept if not made[urn].protected and made[urn].type.startswith("aws:")}
+    assert beside == {"stile-test-aws-tracking", "stile-test-aws-tracking-storage"}
