@@ -250,6 +250,7 @@ def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
         "DNS_ADDRESS": "0",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
+        "PROVIDER_OVERRIDE_CLOUDWATCH": "stile",
         "OVERRIDE_IN_DOCKER": "0",
         "FILESYSTEM_ROOT": str(home / "root"),
         "LOCALSTACK_VOLUME_DIR": str(home / "volume"),

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from botocore.config import Config
 
@@ -191,3 +192,19 @@ def test_what_is_not_emulated_says_so(sagemaker: Any) -> None:
     with refusal("InternalFailure", "ListFeatureGroups") as raised:
         sagemaker.list_feature_groups()
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_an_operation_that_is_newer_than_this_cloud_says_so(local_aws: LocalAws) -> None:
+    """Protects: what the dated service models do not know is refused with 501 as well, which no client repeats."""
+    answer = httpx.post(
+        local_aws.cloud.endpoint_url,
+        content=b"{}",
+        headers={
+            "X-Amz-Target": "SageMaker.InventedLater",
+            "Content-Type": "application/x-amz-json-1.1",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/sagemaker/aws4_request",
+        },
+    )
+    assert answer.status_code == 501
+    assert answer.json()["__type"] == "InternalFailure"
+    assert "InventedLater" in answer.json()["message"]

@@ -19,6 +19,14 @@ def sagemaker_runtime() -> Service:
     return service()
 
 
+@aws_provider(api="cloudwatch", name="stile")
+def cloudwatch() -> Service:
+    """CloudWatch: LocalStack's, mended; chosen by PROVIDER_OVERRIDE_CLOUDWATCH=stile."""
+    from infra.localcloud.aws.cloudwatch.provider import service
+
+    return service()
+
+
 @aws_provider(api="ecr")
 def ecr() -> Service:
     """ECR: moto's records joined with the images in the loopback registry."""
