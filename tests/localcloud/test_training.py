@@ -168,6 +168,22 @@ def test_a_job_over_its_time_is_stopped(base: Ground, ask: Ask) -> None:
     assert processes("86462") == []
 
 
+def test_a_fault_of_the_cloud_is_a_failure_of_the_job(base: Ground, ask: Ask) -> None:
+    """Protects what the end-to-end tests lean on: the cloud itself can fail a job, and says that it was it."""
+    request = ask()
+    name = request["TrainingJobName"]
+    faults = base.aws.cloud.log_path.parents[1] / "faults.toml"
+    faults.write_text(f'[[fault]]\nmachine = "training_job"\naction = "run"\nname = "{name}"\nreason = "no capacity"\n')
+    try:
+        base.aws.client("sagemaker").create_training_job(**request)
+        job = wait_for(base.aws, "training", name)
+    finally:
+        faults.unlink()
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "InternalServerError: FaultError: no capacity"
+    assert base.keys(f"runs/{name}/") == []
+
+
 def test_jobs_run_without_namespaces_too(crane: str, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Protects machines that give no mount namespaces: the same image and code, found by the root variable."""
     monkeypatch.setenv("STILE_JOB_ROOT", "variable")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from infra.localcloud.aws.failures import validation
 from infra.localcloud.aws.sagemaker.job_logs import JobLog
 from infra.localcloud.aws.sagemaker.job_records import JobRecord
 from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
+from infra.localcloud.aws.states import FaultError, Transition, transition
 from infra.localcloud.jobs import contract_sagemaker
 from infra.localcloud.jobs.process import LogLine
 from infra.localcloud.jobs.registry import ImageError
@@ -136,6 +138,7 @@ def begin(record: JobRecord, job: JobRequest, session: Session, group: str, on_l
     log = JobLog(session.client("logs"), group, f"{job.name}/{contract_sagemaker.HOST}-{_epoch(record)}")
 
     def connect() -> tuple[ObjectStore, Mapping[str, str]]:
+        _suffer(transition(f"{job.kind.value}_job", "run", job.name))
         return S3Store(session.client("s3")), {**session.environment(), **tracking_environment(job.environment)}
 
     def take(line: LogLine) -> None:
@@ -148,6 +151,13 @@ def begin(record: JobRecord, job: JobRequest, session: Session, group: str, on_l
 
     around = Surroundings(container_host(), contract_sagemaker, connect, take, record.enter_phase, end)
     record.begin(JobRun(job, around))
+
+
+def _suffer(change: Transition) -> None:
+    """Let a job last and fail as the table of states, or a test through it, says."""
+    threading.Event().wait(change.delay_seconds)  # nobody signals it: the delay is the fact that is emulated
+    if change.fault is not None:
+        raise FaultError(change.fault)
 
 
 def _epoch(record: JobRecord) -> int:
