@@ -9,6 +9,7 @@ from ml_jobs.errors import JobError
 
 CLOUDS = ("local", "aws", "gcp")
 CONTAINER_HOME = "/opt/ml"
+BY_HAND = "by-hand"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, use_case: str | N
     """Read the settings from the environment, with the command line's use case over it.
 
     Raises:
-        JobError: STILE_CLOUD is none of `CLOUDS`, or a cloud's job has no execution id.
+        JobError: STILE_CLOUD is none of `CLOUDS`.
     """
     env = os.environ if environ is None else environ
     named = use_case or env.get("STILE_USE_CASE")
@@ -50,13 +51,10 @@ def read_settings(environ: Mapping[str, str] | None = None, *, use_case: str | N
     cloud = env.get("STILE_CLOUD") or "local"
     if cloud not in CLOUDS:
         raise JobError(f"STILE_CLOUD is {cloud!r}; it can be {', '.join(CLOUDS)}")
-    execution_id = env.get("STILE_EXECUTION_ID") or ("by-hand" if cloud == "local" else "")
-    if not execution_id:
-        raise JobError(f"STILE_EXECUTION_ID is not set; a job on {cloud} needs it")
     return Settings(
         model=model,
         use_case=named,
-        execution_id=execution_id,
+        execution_id=env.get("STILE_EXECUTION_ID") or BY_HAND,
         cloud=cloud,
         image=env.get("STILE_IMAGE") or None,
         model_package_group=env.get("STILE_MODEL_PACKAGE_GROUP") or None,

@@ -99,11 +99,10 @@ def _client(settings: Settings) -> "tuple[MlflowClient, str]":
     # No reports of usage to MLflow's makers; must be set before the import.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
-    uri = settings.tracking_uri
-    if uri is None:
+    uri = settings.tracking_uri or (Path.cwd() / LOCAL_STORE).as_uri()
+    if uri.startswith("file:"):
         # The client alone has no database; its file store works and has to be asked for.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-        uri = (Path.cwd() / LOCAL_STORE).as_uri()
     import mlflow
 
     with _told(uri):

@@ -95,9 +95,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def models(workspace: Path, features: Path, use_case: UseCase) -> Path:
     """Two trained candidates, for all tests to read."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        for candidate in ("logistic", "hgb"):
-            request = TrainRequest(candidate)
-            train_candidate(use_case, settings(workspace), request, features, workspace / "models" / candidate)
+    for candidate in ("logistic", "hgb"):
+        request = TrainRequest(candidate)
+        train_candidate(use_case, settings(workspace), request, features, workspace / "models" / candidate)
     return workspace / "models"

@@ -11,7 +11,7 @@ from ml_jobs.artifacts import read_json
 from ml_jobs.errors import JobError
 from ml_jobs.ingest import ingest
 from ml_jobs.use_cases import UseCase, load, names
-from ml_jobs.use_cases.flight_delays.features import LEAKS
+from ml_jobs.use_cases.flight_delays.columns import LEAKS
 
 
 def test_features_do_not_change_when_everything_after_departure_does(

@@ -11,7 +11,7 @@ from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncode
 
 from ml_jobs.errors import JobError
 from ml_jobs.use_cases.flight_delays import CANDIDATES
-from ml_jobs.use_cases.flight_delays.features import CATEGORIES, NUMBERS
+from ml_jobs.use_cases.flight_delays.columns import CATEGORIES, NUMBERS
 
 # Columns by position: the estimators see a matrix without names, in training as in serving.
 _CATEGORIES = list(range(len(CATEGORIES)))

@@ -4,7 +4,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 from ml_jobs.use_cases import PARTS
-from ml_jobs.use_cases.flight_delays.features import CATEGORIES, EVENT_ID, LABEL, MAX_WIND_MPH, MONTHS
+from ml_jobs.use_cases.flight_delays.columns import CATEGORIES, EVENT_ID, LABEL, MONTHS
+from ml_jobs.use_cases.flight_delays.features import MAX_WIND_MPH
 
 ORIGINS = ("EWR", "JFK", "LGA")
 # (lowest, highest, share of rows that may be missing)
