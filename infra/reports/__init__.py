@@ -1,0 +1,1 @@
+"""Reports about an environment's definition and what runs of it."""
