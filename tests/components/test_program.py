@@ -18,7 +18,10 @@ ENVIRONMENTS = ("local-aws", "aws-dev")
 
 
 def config_of(environment: str) -> dict[str, Any]:
+    """A stack's configuration as it is before a release, which anyone may have written into it."""
     config: dict[str, Any] = yaml.safe_load((STACKS / f"Pulumi.{environment}.yaml").read_text())["config"]
+    for model in config["stile:platform"]["models"].values():
+        model.pop("release", None)
     return config
 
 
@@ -27,9 +30,8 @@ def deploy(environment: str, config: Mapping[str, object]) -> Declared:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_committed_stacks_are_valid_and_released_by_nobody_yet(environment: str) -> None:
-    spec = read(environment, config_of(environment))
-    assert [model.release for model in spec.platform.models.values()] == [None]
+def test_committed_stacks_are_valid(environment: str) -> None:
+    assert read(environment, config_of(environment)).environment == environment
 
 
 def test_every_committed_stack_is_tested() -> None:
