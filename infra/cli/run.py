@@ -78,11 +78,17 @@ def tell_step(reporter: console.Reporter, step: Step) -> None:
 def tell(decision: Decision, say: Callable[[str], None]) -> None:
     """Tell people what govern decided, and why."""
     if decision.promoted:
-        say(f"  promoted {decision.promoted.candidate}: {decision.promoted.reason}")
+        _tell(say, f"promoted {decision.promoted.candidate}", decision.promoted.reason)
     else:
         say("  nothing promoted")
     for loser in decision.rejected:
-        say(f"  rejected {loser.candidate}: {loser.reason}")
+        _tell(say, f"rejected {loser.candidate}", loser.reason)
+
+
+def _tell(say: Callable[[str], None], verdict: str, reason: str) -> None:
+    say(f"  {verdict}")
+    for part in reason.split("; "):
+        say(f"    {part}")
 
 
 def described(run: Run, decision: Decision) -> dict[str, Any]:
