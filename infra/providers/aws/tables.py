@@ -207,10 +207,13 @@ def _fields(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
     fields = {}
     for path, row in rows.items():
         if "." not in path:
-            like = row.get("like", path)
-            inner = {key.removeprefix(like + "."): below for key, below in rows.items() if key.startswith(like + ".")}
+            inner = {**_below(rows, row.get("like", path)), **_below(rows, path)}
             fields[path] = _field(path, row, _fields(inner))
     return fields
+
+
+def _below(rows: Mapping[str, Mapping[str, Any]], path: str) -> dict[str, Mapping[str, Any]]:
+    return {key.removeprefix(f"{path}."): row for key, row in rows.items() if key.startswith(f"{path}.")}
 
 
 def _field(name: str, row: Mapping[str, Any], children: dict[str, Field]) -> Field:

@@ -2,14 +2,22 @@
 
 import json
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.localcloud.cloud import LocalAws
+from tests.localcloud.endpoint_ground import SERVER, Serving
+from tests.localcloud.job_images import ground
 
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
+
+# As the server of the endpoint tests; a training job ends well at once.
+SCRIPT = 'import sys\nif "train" in sys.argv:\n    sys.exit(0)\n' + SERVER
 
 
 def allow(*actions: str, resource: str = "*") -> str:
@@ -21,12 +29,27 @@ def allow(*actions: str, resource: str = "*") -> str:
 class World:
     """The cloud that the cases run in, and what they share there."""
 
-    def __init__(self, aws: LocalAws) -> None:
+    def __init__(self, aws: LocalAws, crane: str, folder: Path) -> None:
         self.aws = aws
+        self._crane = crane
+        self._folder = folder
+
+    @cached_property
+    def serving(self) -> Serving:
+        """A bucket, a role, and an image that trains and serves."""
+        return Serving(self.aws, ground(self.aws, self._crane, self._folder, SCRIPT))
 
     def client(self, service: str) -> Any:
         """The vendor's client."""
         return self.aws.client(service)
+
+    def lacks(self, service: str, operation: str, **arguments: str) -> str:
+        """The operation, if the cloud says that it does not implement it."""
+        try:
+            getattr(self.client(service), operation)(**arguments)
+        except ClientError as error:
+            return operation if "not implemented" in str(error) else ""
+        return ""
 
     def bucket(self) -> str:
         """A new bucket."""
