@@ -42,6 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         got = self.rfile.read(int(self.headers["Content-Length"])).decode()
         time.sleep(0.4 if got == "slow" else 0)
+        if got == "die":
+            os._exit(3)
         status = int(got) if got.isdigit() else 200
         self.answer(status, {
             "word": asked["word"], "got": got, "headers": dict(self.headers), "role": "AWS_SESSION_TOKEN" in os.environ,

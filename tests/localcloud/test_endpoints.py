@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.localcloud.cloud import LocalAws, refusal
 from tests.localcloud.endpoint_ground import SERVER, Serving, eventually
@@ -212,6 +213,25 @@ def test_invocations_are_measured(serving: Serving) -> None:
     eventually(lambda: total("Invocations") == 5)
     assert (total("Invocation4XXErrors"), total("Invocation5XXErrors")) == (1, 1)
     assert total("ModelLatency", "Maximum") > 400_000
+    serving.delete(name)
+
+
+def test_a_model_server_that_dies_is_started_again(serving: Serving) -> None:
+    """Protects: a crash costs the requests of that moment, not the endpoint."""
+    name = serving.endpoint(serving.config(("only", 1.0)))
+    with refusal("ModelError", "Received server error (500)"):
+        serving.invoke(name, "die")
+    assert serving.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+
+    def answered() -> bool:
+        try:
+            return bool(serving.invoke(name)["Body"]["word"] == "only")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ModelError":
+                raise
+            return False
+
+    eventually(answered)
     serving.delete(name)
 
 

@@ -5,9 +5,11 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -27,6 +29,7 @@ HEALTH_CHECK_SECONDS = 240
 # How long the vendor lets a model take over an answer; a retiring variant gets as long.
 MODEL_TIMEOUT_SECONDS = 60.0
 STOP_GRACE_SECONDS = 10.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 30.0
 _INSTANCES = itertools.count(1)
 
 
@@ -64,9 +67,11 @@ class LiveVariant:
     log: JobLog
     weight: float
     instances: int
-    started: Any = field(default_factory=now)
+    restart: Callable[[], Variant]
+    started: datetime = field(default_factory=now)
     _in_flight: int = 0
     _idle: threading.Condition = field(default_factory=threading.Condition)
+    _retired: threading.Event = field(default_factory=threading.Event)
 
     def hold(self) -> None:
         """Keep the server for a request, until `release`."""
@@ -87,12 +92,41 @@ class LiveVariant:
         except VariantError as error:
             return VariantAnswer(500, {}, str(error).encode(), time.perf_counter() - began)
 
+    def watch(self) -> None:
+        """Start the server again whenever it ends, as the vendor does; the pause between two starts grows."""
+        threading.Thread(target=self._keep_alive, name=f"variant-watch-{self.plan.name}", daemon=True).start()
+
     def retire(self) -> None:
         """Wait for the requests that it still answers, then stop it."""
         with self._idle:
             self._idle.wait_for(lambda: self._in_flight == 0, MODEL_TIMEOUT_SECONDS)
+            self._retired.set()
         self.server.stop()
         self.log.close()
+
+    def _keep_alive(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._retired.is_set():
+            ended = self.server.wait()
+            if ended is None or self._retired.wait(pause):
+                return
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self.log.say(f"the model server ended with code {ended.code}; starting it again")
+            self._replace()
+
+    def _replace(self) -> None:
+        self.server.stop()  # removes what the ended one left
+        try:
+            fresh = self.restart()
+        except (FleetError, OSError) as error:
+            # There is no server to replace it: the ended one stays, its requests are refused, and this is tried again.
+            self.log.say(f"the model server could not be started again: {error}")
+            return
+        with self._idle:
+            self.server = fresh
+            is_late = self._retired.is_set()
+        if is_late:
+            fresh.stop()
 
 
 class Fleet:
@@ -129,6 +163,7 @@ def start_fleet(endpoint: str, plans: list[VariantPlan], region: str) -> Fleet:
             started.append(_start(endpoint, plan, region))  # noqa: PERF401 - those before a failure must be stopped
         for variant in started:
             _await_health(variant)
+            variant.watch()
     except BaseException:
         Fleet(started).retire()
         raise
@@ -139,13 +174,14 @@ def _start(endpoint: str, plan: VariantPlan, region: str) -> LiveVariant:
     session = job_cloud.assume(plan.role, endpoint, region)
     stream = f"{plan.name}/i-{os.getpid():08x}{next(_INSTANCES):09x}"
     log = JobLog(session.client("logs"), f"/aws/sagemaker/Endpoints/{endpoint}", stream)
+    serve = partial(_serve, endpoint, plan, session, log)
     try:
-        server = _serve(endpoint, plan, session, log)
+        server = serve()
     except BaseException:
         log.close()
         raise
     weight, instances = plan.settings["InitialVariantWeight"], plan.settings.get("InitialInstanceCount", 1)
-    return LiveVariant(plan, server, session, log, weight, instances)
+    return LiveVariant(plan, server, session, log, weight, instances, restart=serve)
 
 
 def _serve(endpoint: str, plan: VariantPlan, session: job_cloud.Session, log: JobLog) -> Variant:
