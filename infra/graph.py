@@ -1,6 +1,6 @@
 """The resources that a program declares: one type, made from mocks and from `preview --json` alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,13 +38,16 @@ class Graph:
 
     resources: tuple[Resource, ...]
 
-    def depth(self, resource: Resource) -> int:
-        """Return how many parents stand above a resource."""
-        parents = {one.urn: one.parent for one in self.resources}
-        above, steps = resource.parent, 0
-        while above is not None:
-            above, steps = parents.get(above), steps + 1
-        return steps
+    def tree(self) -> Iterator[tuple[int, Resource]]:
+        """Yield every resource after its parent, with the number of parents above it."""
+        children: dict[str | None, list[Resource]] = {}
+        for resource in self.resources:
+            children.setdefault(resource.parent, []).append(resource)
+        waiting = [(0, root) for root in reversed(children.get(None, []))]
+        while waiting:
+            depth, resource = waiting.pop()
+            yield depth, resource
+            waiting += [(depth + 1, child) for child in reversed(children.get(resource.urn, []))]
 
 
 def graph(resources: Iterable[Resource]) -> Graph:

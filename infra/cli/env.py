@@ -1,13 +1,17 @@
 """`stile env`: the variables with which plain `pulumi`, and any AWS client, work on an environment."""
 
-import os
 import shlex
+import sys
+from collections.abc import Mapping
+from typing import Any
 
 from infra import engine
 from infra.cli import console
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json
-from infra.engine import recovery
+from infra.clouds import connect
+from infra.engine import Session, recovery
 from infra.environments import find_environment, variables
+from infra.errors import CloudError
 
 
 def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = False) -> None:
@@ -17,8 +21,22 @@ def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = Fal
         session = engine.open_session(found, reporter.progress)
         if found.is_local:
             recovery.catch_up(session, reporter.watch, engine.refresh)
-        exported = variables(found, session.toolchain, session.cloud, session.outputs())
+        outputs = session.outputs()
+    exported = {**variables(found, session.toolchain, session.cloud, outputs), **tracking(session, outputs)}
     if json:
         console.emit("env", {"environment": found.name, "variables": exported})
         return
-    os.write(1, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exported.items()).encode())
+    sys.stdout.write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exported.items()))
+
+
+def tracking(session: Session, outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return where MLflow's client finds a local server behind the ARN that is its tracking URI."""
+    uri = str(outputs.get("tracking_uri") or "")
+    if session.cloud is None or not uri.startswith("arn:"):
+        return {}
+    cloud = connect(session.environment.cloud, variables(session.environment, session.toolchain, session.cloud))
+    try:
+        return {"SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": cloud.tracking_url(uri)}
+    except CloudError as error:
+        console.say(f"the tracking server does not answer ({error.message}); the next `up` brings it back")
+        return {}

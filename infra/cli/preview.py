@@ -44,6 +44,6 @@ def show_graph(environment: Environment, *, json: bool) -> None:
         resources = [vars(resource) for resource in graph.resources]
         console.emit("preview", {"environment": environment.name, "offline": True, "resources": resources})
         return
-    for resource in graph.resources:
-        console.say(f"  {'  ' * graph.depth(resource)}{resource.type} {resource.name}")
+    for depth, resource in graph.tree():
+        console.say(f"  {'  ' * depth}{resource.type} {resource.name}")
     console.say(f"{environment.name} declares {len(graph.resources)} resources")

@@ -8,10 +8,10 @@ from infra import toolchain
 from infra.cli import console
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json
 from infra.engine import Session
-from infra.engine.events import STACK_TYPE
 from infra.engine.session import existing_stack
 from infra.environments import Environment, find_environment
 from infra.errors import ToolchainError
+from infra.graph import STACK_TYPE
 from infra.localcloud import lifecycle
 from infra.localcloud.lifecycle import LocalCloud
 
@@ -36,7 +36,8 @@ def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = Fal
 def described(session: Session) -> dict[str, Any]:
     """Return what the state says."""
     deployment = session.stack.export_stack().deployment or {}
-    resources = [one for one in deployment.get("resources", []) if one["type"] != STACK_TYPE]
+    resources = deployment.get("resources", [])
+    outputs: dict[str, Any] = next((one.get("outputs", {}) for one in resources if one["type"] == STACK_TYPE), {})
     last = session.stack.info(show_secrets=False)
     return {
         "resources": len(resources),
@@ -44,8 +45,13 @@ def described(session: Session) -> dict[str, Any]:
         "protected": [one["urn"] for one in resources if one.get("protect")],
         "pending": [one["resource"]["urn"] for one in deployment.get("pending_operations") or []],
         "last_update": None if last is None else {"kind": last.kind, "result": last.result, "at": last.start_time},
-        "outputs": session.outputs(),
+        "outputs": {name: value for name, value in outputs.items() if not is_secret(value)},
     }
+
+
+def is_secret(value: object) -> bool:
+    """True for a value that the state keeps encrypted."""
+    return isinstance(value, dict) and "ciphertext" in value
 
 
 def show(environment: Environment, cloud: LocalCloud | None, state: Mapping[str, Any]) -> None:

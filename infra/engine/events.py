@@ -10,7 +10,7 @@ from pulumi.automation import EngineEvent, StepEventMetadata
 
 from infra.errors import ProvisioningError
 
-STACK_TYPE = "pulumi:pulumi:Stack"
+PROVIDER_PREFIX = "pulumi:providers:"
 COLOUR = re.compile(r"<\{%[^%]*%\}>")
 # The CLI's own output, as the Automation API hands it on.
 ERROR_LINE = re.compile(r"^\s*(?:stderr:\s*)?error:\s*(.+)$", re.M)
@@ -127,8 +127,14 @@ class Journal:
 
 
 def is_shown(step: StepEventMetadata) -> bool:
-    """True for a step that a person wants to read of: a change, of something other than the stack itself."""
-    return word(step.op) != "same" and step.type != STACK_TYPE
+    """True for a step that a person wants to read of: a change of something in a cloud.
+
+    Components are groups in the program: they end when the program has said so, which tells nothing of how long they
+    took. Providers are the engine's own.
+    """
+    state = step.new or step.old
+    in_cloud = state is None or bool(state.custom)
+    return word(step.op) != "same" and in_cloud and not step.type.startswith(PROVIDER_PREFIX)
 
 
 def word(op: object) -> str:

@@ -8,6 +8,7 @@ from infra.engine import Message, Step
 from infra.engine.events import Journal, last_words
 
 URN = "urn:pulumi:local-aws::stile::stile:index:Platform$stile:index:Storage$aws:s3/bucket:Bucket::data"
+PROVIDER = "urn:pulumi:local-aws::stile::pulumi:providers:aws::default_7_51_1"
 STACK = "urn:pulumi:local-aws::stile::pulumi:pulumi:Stack::stile-local-aws"
 
 
@@ -28,7 +29,9 @@ class Told:
 
 
 def metadata(op: str, urn: str = URN) -> dict[str, Any]:
-    return {"metadata": {"op": op, "urn": urn, "type": urn.split("::")[2].rpartition("$")[2], "provider": ""}}
+    token = urn.split("::")[2].rpartition("$")[2]
+    state = {"urn": urn, "type": token, "custom": token.startswith(("aws:", "pulumi:providers:"))}
+    return {"metadata": {"op": op, "urn": urn, "type": token, "provider": "", "new": state}}
 
 
 def test_a_resource_is_told_when_it_begins_and_when_it_ends_with_its_seconds() -> None:
@@ -39,9 +42,10 @@ def test_a_resource_is_told_when_it_begins_and_when_it_ends_with_its_seconds() -
     assert (told.journal.steps[0].type, told.journal.steps[0].name) == ("aws:s3/bucket:Bucket", "data")
 
 
-def test_what_stays_as_it_was_and_the_stack_itself_are_no_news() -> None:
+def test_what_stays_as_it_was_is_no_news_and_neither_are_groups_and_providers() -> None:
+    """A component ends when the program has said so: its seconds would say nothing."""
     told = Told()
-    for event in (metadata("same"), metadata("create", STACK)):
+    for event in (metadata("same"), metadata("create", STACK), metadata("create", PROVIDER)):
         told(resourcePreEvent=event)
         told(resOutputsEvent=event)
     assert told.seen == []
