@@ -1,4 +1,4 @@
-"""The entry of the job image: `train`, handed to the adapter of the platform's container contract."""
+"""The entry of the job image: `train` or `serve`, handed to the adapter of the platform's container contract."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from ml_jobs.errors import JobError
 
 Entry = Callable[[Sequence[str]], None]
 # One row per container contract; Vertex AI's (AIP_* variables) is the next.
-CONTRACTS: dict[str, dict[str, Entry]] = {"sagemaker": {"train": sagemaker.train}}
+CONTRACTS: dict[str, dict[str, Entry]] = {"sagemaker": {"train": sagemaker.train, "serve": sagemaker.serve}}
 
 
 def main(argv: Sequence[str]) -> None:

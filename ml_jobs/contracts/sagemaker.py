@@ -5,13 +5,16 @@ algorithms or models", read 2026-11; processing jobs read /opt/ml/config and lea
 """
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ml_jobs.errors import JobError
 from ml_jobs.settings import container_path
 
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 MAX_MESSAGE_CHARACTERS = 1024
 HYPERPARAMETERS = ("use_case", "candidate", "seed", "shuffle_labels")
 _TRUTH = {"true": True, "false": False}
@@ -44,6 +47,43 @@ def train(arguments: Sequence[str]) -> None:
     if not channel.is_dir():
         raise JobError("the channel `features` is missing (/opt/ml/input/data/features)")
     train_candidate(load(use_case), settings, request, channel, container_path("/opt/ml/model"))
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Serve /opt/ml/model on SAGEMAKER_BIND_TO_PORT (8080 unless set) until SIGTERM.
+
+    The model's files lie there extracted, as the platform leaves them. For the address see `bind_host`.
+
+    Raises:
+        JobError: an argument is given, STILE_USE_CASE is not set, the port is malformed, or the model is not the
+            released one.
+    """
+    from ml_jobs import serve as serving
+
+    if arguments:
+        raise JobError(f"`serve` takes its parameters from the environment, not {' '.join(arguments)}")
+    use_case = os.environ.get("STILE_USE_CASE")
+    if not use_case:
+        raise JobError("STILE_USE_CASE is not set; `serve` needs it")
+    port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or "8080"
+    if not (port.isascii() and port.isdigit()):
+        raise JobError(f"SAGEMAKER_BIND_TO_PORT is {port!r}; it must be a port's number")
+    address = ["--host", bind_host(os.environ), "--port", port]
+    serving.main(["--model", "/opt/ml/model", "--use-case", use_case, *address])
+
+
+def bind_host(environ: Mapping[str, str]) -> str:
+    """Return the address that a model server listens on.
+
+    That is STILE_BIND_HOST where it is set. Otherwise it is all addresses, as the vendor's contract asks: its proxy
+    comes from outside the container. But a cloud that is itself on loopback (AWS_ENDPOINT_URL) asks from loopback,
+    and shares this machine's network: there it is 127.0.0.1.
+    """
+    told = environ.get("STILE_BIND_HOST")
+    if told:
+        return told
+    cloud = urlsplit(environ.get("AWS_ENDPOINT_URL") or "").hostname
+    return "127.0.0.1" if cloud in LOOPBACK_HOSTS else "0.0.0.0"  # noqa: S104 - see above
 
 
 def hyperparameters() -> dict[str, str]:
