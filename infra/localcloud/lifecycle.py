@@ -10,31 +10,35 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import platformdirs
 import psutil
 from filelock import FileLock
 
 from infra.errors import LocalCloudError
+from infra.localcloud.preparation import (
+    CATALOGUE_ROOT,
+    LIBRARY,
+    PYTHON,
+    Progress,
+    cache,
+    inherited,
+    mlflow_database,
+    prepare,
+)
 
-Progress = Callable[[str], None]
+__all__ = ["LocalCloud", "prepare", "running", "start", "stop"]
 
 SCHEMA = "stile.local/1"
 HOST = "127.0.0.1"
 READY_TIMEOUT_SECONDS = 90.0
 KILL_TIMEOUT_SECONDS = 20.0
 BOOT_VARIABLE = "STILE_BOOT_ID"
-DISTRIBUTION = Path(__file__).parent / "aws"
-PYTHON = DISTRIBUTION / ".venv" / "bin" / "python"
-# LocalStack's catalogue of services, built once (4-6 s) and linked into the root of every start.
-PREPARED = DISTRIBUTION / ".venv" / "share" / "stile"
-LIBRARY = Path("usr/lib/localstack")
 # Clouds outlive the process that starts them; while it lives, it must collect those that end.
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -138,31 +142,6 @@ def stop(cloud: str, state_dir: Path, progress: Progress) -> bool:
         return found is not None
 
 
-def prepare(progress: Progress) -> None:
-    """Build LocalStack's catalogue of services if this environment has none, so that starts take about a second.
-
-    Raises:
-        LocalCloudError: LocalStack's environment is missing, or the catalogue cannot be built.
-    """
-    if not PYTHON.exists():
-        raise LocalCloudError(
-            f"the environment of the local cloud is missing: {PYTHON}",
-            fix=f"./stile makes it; by hand: uv sync --frozen --compile-bytecode --project {DISTRIBUTION}",
-        )
-    library = PREPARED / LIBRARY
-    if any(library.glob("service-catalog-*.dill")):
-        return
-    progress("building LocalStack's catalogue of services (once)")
-    library.mkdir(parents=True, exist_ok=True)
-    environment = {**_inherited(), "FILESYSTEM_ROOT": str(PREPARED), "OVERRIDE_IN_DOCKER": "0"}
-    done = subprocess.run(
-        [PYTHON, "-m", "localstack.aws.spec"], env=environment, capture_output=True, text=True, check=False
-    )
-    if not any(library.glob("service-catalog-*.dill")):
-        raise LocalCloudError(f"LocalStack's catalogue of services could not be built: {done.stderr[-2000:]}")
-    subprocess.run([PYTHON, "-m", "compileall", "-q", DISTRIBUTION, "-x", r"\.venv"], env=environment, check=True)
-
-
 def _require_known(cloud: str) -> None:
     if cloud != "aws":
         raise LocalCloudError(f"there is no local cloud for {cloud!r}", fix="local clouds: aws")
@@ -205,7 +184,7 @@ def _launch(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalC
     log_path = home / "logs" / "cloud.log"
     for directory in (log_path.parent, home / "tmp", home / "root" / LIBRARY.parent):
         directory.mkdir(parents=True)
-    (home / "root" / LIBRARY).symlink_to(PREPARED / LIBRARY)
+    (home / "root" / LIBRARY).symlink_to(CATALOGUE_ROOT / LIBRARY)
     made = LocalCloud(
         cloud=cloud,
         pid=0,
@@ -229,21 +208,21 @@ def _launch(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalC
     return LocalCloud(**{**vars(made), "pid": process.pid}), process
 
 
-def _inherited() -> dict[str, str]:
-    """The caller's environment without what would point the cloud at another cloud or another Python."""
-    dropped = ("AWS_", "PYTHON", "VIRTUAL_ENV", "LOCALSTACK_", "PULUMI_", "MLFLOW_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-
-
-def _cache() -> Path:
-    """What is downloaded or built once and used by all clones; outside the repository."""
-    return Path(os.environ.get("STILE_CACHE_DIR") or platformdirs.user_cache_path("stile"))
+def _mlflow() -> dict[str, str]:
+    """How our services start MLflow; nothing without it, and creating an MLflow App then fails with that reason."""
+    database = mlflow_database()
+    if database is None:
+        return {}
+    return {
+        "STILE_MLFLOW_COMMAND": shlex.join([sys.executable, "-m", "mlflow"]),
+        "STILE_MLFLOW_DATABASE": str(database),
+    }
 
 
 def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
     address = cloud.endpoint_url.removeprefix("http://")
     return {
-        **_inherited(),
+        **inherited(),
         # LocalStack: on loopback only, asking nothing of any network, everything it writes under its home.
         "GATEWAY_LISTEN": address,
         "LOCALSTACK_HOST": address,
@@ -255,7 +234,7 @@ def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
         "FILESYSTEM_ROOT": str(home / "root"),
         "LOCALSTACK_VOLUME_DIR": str(home / "volume"),
         "TMPDIR": str(home / "tmp"),
-        "XDG_CACHE_HOME": str(PREPARED / "cache"),
+        "XDG_CACHE_HOME": str(CATALOGUE_ROOT / "cache"),
         "PYTHONUNBUFFERED": "1",
         # LocalStack's own calls, and those of what it starts, go to itself.
         "AWS_ENDPOINT_URL": cloud.endpoint_url,
@@ -268,11 +247,11 @@ def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
         "STILE_LOCAL_HOME": str(home),
         "STILE_REGISTRY_URL": cloud.registry_url,
         "STILE_CRANE": crane,
-        "STILE_MLFLOW_COMMAND": shlex.join([sys.executable, "-m", "mlflow"]),
+        **_mlflow(),
         "STILE_JOBS_DIR": str(home / "jobs"),
         "STILE_JOB_PYTHON": sys.executable,
         # Unpacked images, which outlive a local cloud.
-        "STILE_IMAGE_CACHE": str(_cache() / "containers"),
+        "STILE_IMAGE_CACHE": str(cache() / "containers"),
     }
 
 

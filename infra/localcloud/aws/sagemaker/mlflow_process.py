@@ -91,18 +91,21 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
     Raises:
         MlflowError: it does not become ready.
     """
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    program = os.environ.get("STILE_MLFLOW_COMMAND")
+    if program is None:
+        raise MlflowError("MLflow is not installed beside this local cloud")
+    database = _database(plan.folder)
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     arguments = (
         *("server", "--host", HOST, "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{plan.folder / 'mlflow.db'}"),
+        *("--backend-store-uri", f"sqlite:///{database}"),
         # As at the vendor, clients write artifacts to the bucket themselves: MLflow's proxy refuses ARNs.
         *("--no-serve-artifacts", "--default-artifact-root", plan.artifacts),
     )
     command = Command(
-        argv=(*shlex.split(os.environ["STILE_MLFLOW_COMMAND"]), *arguments),
+        argv=(*shlex.split(program), *arguments),
         env=_environment(job_cloud.assume(plan.role, plan.key, plan.region)),
         cwd=plan.folder,
     )
@@ -111,6 +114,15 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
     server = MlflowServer(process, f"http://{HOST}:{port}")
     server.await_ready()
     return server
+
+
+def _database(folder: Path) -> Path:
+    """Return the server's database; a new one is a copy of the empty one, which spares it seconds of migrations."""
+    path, empty = folder / "mlflow.db", os.environ.get("STILE_MLFLOW_DATABASE")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists() and empty is not None:
+        shutil.copyfile(empty, path)
+    return path
 
 
 def _environment(session: job_cloud.Session) -> Mapping[str, str]:
