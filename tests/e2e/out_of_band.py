@@ -166,7 +166,7 @@ def _endpoint_configuration(client: Client, resource: Resource) -> None:
     client("sagemaker").delete_endpoint_config(EndpointConfigName=resource["id"])
 
 
-# In this order: an endpoint can only be changed while its model and its configuration are there.
+# In this order: an endpoint can only be changed while its model, its configuration and its image are there.
 CHANGES: dict[str, Change] = {
     "aws:s3/bucket:Bucket": _s3_tags,
     "aws:s3/bucketVersioning:BucketVersioning": _versioning,
@@ -180,7 +180,6 @@ CHANGES: dict[str, Change] = {
     "aws:kms/key:Key": _key,
     "aws:kms/alias:Alias": _alias,
     "aws:ecr/repository:Repository": _repository,
-    "stile:images:Image": _image,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
     "aws:cloudwatch/dashboard:Dashboard": _dashboard,
@@ -193,6 +192,7 @@ CHANGES: dict[str, Change] = {
     "aws:sagemaker/endpoint:Endpoint": _endpoint,
     "aws:sagemaker/model:Model": _model,
     "aws:sagemaker/endpointConfiguration:EndpointConfiguration": _endpoint_configuration,
+    "stile:images:Image": _image,
 }
 # Its change is the endpoint's: what is live is no longer what was asked for.
 FOLLOWS = {"stile:endpoint:Live": "aws:sagemaker/endpoint:Endpoint"}

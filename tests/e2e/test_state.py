@@ -1,0 +1,81 @@
+"""The state holds the real provider's types, and `stile`, plain `pulumi` and the cloud agree about it."""
+
+import importlib.metadata
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Demo
+from tests.e2e.out_of_band import CHANGES, FOLLOWS
+from tests.e2e.project import ENVIRONMENT
+from tests.sdk import has_type
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+def resources(demo: Demo) -> list[dict[str, Any]]:
+    """The custom resources of `pulumi stack export`."""
+    done = demo.project.shell(f"pulumi stack export -s {ENVIRONMENT}")
+    assert done.code == 0, done.stderr
+    exported: list[dict[str, Any]] = done.json()["deployment"]["resources"]
+    return exported
+
+
+def managed(demo: Demo) -> list[dict[str, Any]]:
+    return [one for one in resources(demo) if one.get("custom") and not one["type"].startswith("pulumi:")]
+
+
+def test_the_state_holds_only_types_that_the_installed_sdk_has(demo: Demo) -> None:
+    """The same types as on a real account: a type of our own making would not survive the move."""
+    types = {one["type"] for one in managed(demo)}
+    assert sum(name.startswith("aws:sagemaker/") for name in types) >= 5
+    assert [name for name in types if not name.startswith("stile:") and not has_type(name)] == []
+
+
+def test_the_state_names_the_installed_sdks_version(demo: Demo) -> None:
+    """A state written by another version of the provider would be migrated, or refused, by the real one."""
+    providers = [one for one in resources(demo) if one["type"] == "pulumi:providers:aws"]
+    assert {one["inputs"]["version"] for one in providers} == {importlib.metadata.version("pulumi-aws")}
+
+
+def test_the_state_holds_no_port(demo: Demo) -> None:
+    """Ports change with every start of the local cloud; in the state each would be a difference."""
+    endpoint = demo.variables["AWS_ENDPOINT_URL"]
+    text = json.dumps(resources(demo))
+    assert endpoint.removeprefix("http://") not in text
+    assert "127.0.0.1" not in text
+
+
+def test_plain_pulumi_finds_nothing_to_change_after_stile(demo: Demo) -> None:
+    """`eval "$(./stile env local-aws)"` gives a shell in which plain `pulumi` does the same."""
+    for command in ("up --yes --skip-preview", "refresh --yes --skip-preview"):
+        done = demo.project.shell(f"pulumi {command} -s {ENVIRONMENT} --non-interactive --color never")
+        assert done.code == 0, done.stdout + done.stderr
+        summary = done.stdout[done.stdout.index("Resources:") :]
+        assert "unchanged" in summary
+        assert not any(word in summary for word in ("created", "updated", "deleted", "replaced")), summary
+
+
+def test_stile_finds_nothing_to_change_after_plain_pulumi(demo: Demo) -> None:
+    """And the other way round."""
+    assert demo.project.must("up", ENVIRONMENT, "--json").json()["changed"] == 0
+    assert demo.project.must("refresh", ENVIRONMENT, "--check", "--json").json()["drifted"] == []
+
+
+def test_every_out_of_band_change_is_seen_and_mended(demo: Demo) -> None:
+    """One change per type in the state, by boto3; a type without a case is red."""
+    by_type = {one["type"]: one for one in managed(demo)}
+    assert sorted(by_type.keys() - CHANGES.keys() - FOLLOWS.keys()) == []
+    changed = [name for name in CHANGES if name in by_type]
+    for name in changed:
+        CHANGES[name](demo.client, by_type[name])
+    done = demo.project.stile("refresh", ENVIRONMENT, "--check", "--json")
+    assert done.code == 3, done.stderr
+    seen = set(done.json()["drifted"])
+    expected = [*changed, *(name for name in FOLLOWS if name in by_type)]
+    assert [name for name in expected if by_type[name]["urn"] not in seen] == []
+    demo.project.must("refresh", ENVIRONMENT)
+    assert demo.project.must("up", ENVIRONMENT, "--json").json()["changed"] > 0
+    assert demo.project.must("up", ENVIRONMENT, "--json").json()["changed"] == 0
+    assert demo.project.must("refresh", ENVIRONMENT, "--check", "--json").json()["drifted"] == []

@@ -1,0 +1,13 @@
+"""What the installed pulumi-aws has: its resource types, by the token that stands in a state."""
+
+import importlib
+import re
+
+
+def has_type(token: str) -> bool:
+    """True if the installed SDK has a class for a token such as `aws:s3/bucket:Bucket`."""
+    found = re.fullmatch(r"aws:(\w+)/(\w+):(\w+)", token)
+    if not found:
+        return False
+    module = importlib.import_module(f"pulumi_aws.{found[1]}")
+    return hasattr(module, found[3])
