@@ -1,6 +1,7 @@
 """A trained candidate as other jobs find it: a folder of the files that train wrote, or the model.tar.gz of them."""
 
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,11 +112,11 @@ def _unpack(archive: Path, folder: Path) -> None:
     """Take only the files that are asked for, by their names: no path in the archive is followed."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(archive, "r:*") as tar:
+        with tarfile.open(archive, "r:gz") as tar:
             members = {member.name.removeprefix("./"): member for member in tar if member.isfile()}
             for name in members.keys() & set(_NEEDED):
                 content = tar.extractfile(members[name])
                 if content is not None:
                     (folder / name).write_bytes(content.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise JobError(f"{archive} cannot be unpacked: {error}") from error
