@@ -1,5 +1,1 @@
 """The `stile` command: one module per subcommand, imported when it is used; errors become messages and exit codes."""
-
-from infra.cli.main import main, run
-
-__all__ = ["main", "run"]
