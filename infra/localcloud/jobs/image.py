@@ -34,6 +34,7 @@ class Image:
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     working_dir: str
+    ships_byte_code: bool = False
 
     @property
     def has_base(self) -> bool:
@@ -62,6 +63,7 @@ class ImageStore:
         self._registry = registry
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._compiled: dict[Path, bool] = {}
 
     def pull(self, uri: str) -> Image:
         """Return the image of a URI, unpacked. Raises ImageError when it cannot be had or is not sound."""
@@ -70,7 +72,13 @@ class ImageStore:
         unpacked = [self._layer(reference, digest) for digest in manifest.layers]
         chain = hashlib.sha256("\n".join(manifest.layers).encode()).hexdigest()
         files = self._once(self._folder / "stacked" / chain, lambda target: layers.stack(unpacked, target))
-        return _image(manifest, files)
+        return _image(manifest, files, ships_byte_code=self._ships_byte_code(files))
+
+    def _ships_byte_code(self, files: Path) -> bool:
+        """Look through an image once; asked again, remember."""
+        if files not in self._compiled:
+            self._compiled[files] = layers.ships_byte_code(files)
+        return self._compiled[files]
 
     def prune(self) -> None:
         """Remove what no image was made of for a long time, and what was left half made."""
@@ -120,7 +128,7 @@ def _move_whole(source: Path, target: Path) -> None:
             raise
 
 
-def _image(manifest: Manifest, files: Path) -> Image:
+def _image(manifest: Manifest, files: Path, *, ships_byte_code: bool) -> Image:
     config: Mapping[str, Any] = manifest.config.get("config") or {}
     pairs = (entry.partition("=") for entry in config.get("Env") or ())
     return Image(
@@ -129,5 +137,6 @@ def _image(manifest: Manifest, files: Path) -> Image:
         env={name: value for name, _, value in pairs},
         entrypoint=tuple(config.get("Entrypoint") or ()),
         command=tuple(config.get("Cmd") or ()),
+        ships_byte_code=ships_byte_code,
         working_dir=os.path.normpath(config.get("WorkingDir") or "/"),
     )

@@ -12,6 +12,7 @@ from infra.localcloud.jobs.registry import ImageError
 WHITEOUT = ".wh."
 SPECIAL = ".wh..wh."  # markers that name no file: opaque folders, and what old storage drivers left behind
 OPAQUE = ".wh..wh..opq"
+BYTE_CODE = "__pycache__"
 
 
 def unpack(archive: Path, target: Path) -> None:
@@ -21,9 +22,17 @@ def unpack(archive: Path, target: Path) -> None:
         extract(archive, target)
     except ArchiveError as error:
         raise ImageError(f"a layer cannot be used: {error}") from error
-    for source in target.rglob("*.py"):
-        if not source.is_symlink() and source.is_file():
-            _stamp(source)
+    for folder, folders, files in os.walk(target):
+        if BYTE_CODE in folders:
+            continue  # what was compiled for a date must keep it
+        for source in (Path(folder, name) for name in files if name.endswith(".py")):
+            if not source.is_symlink():
+                _stamp(source)
+
+
+def ships_byte_code(files: Path) -> bool:
+    """Whether an image brings byte code of its own."""
+    return next(files.rglob(BYTE_CODE), None) is not None
 
 
 def stack(layers: Iterable[Path], target: Path) -> None:

@@ -135,7 +135,9 @@ def command(mode: Mode, layout: Layout, image: Image, program: Program, interpre
 
 
 def _environment(image: Image, program: Program, programs: str) -> dict[str, str]:
-    env = {"PATH": DEFAULT_PATH, "HOME": "/root", "PYTHONPYCACHEPREFIX": BYTE_CODE, **image.env, **program.env}
+    # With a prefix, Python no longer looks for the byte code that an image brings beside its sources.
+    cached = {} if image.ships_byte_code else {"PYTHONPYCACHEPREFIX": BYTE_CODE}
+    env = {"PATH": DEFAULT_PATH, "HOME": "/root", **cached, **image.env, **program.env}
     if not image.has_base:
         env["PATH"] = f"{programs}:{env['PATH']}"
     return env
@@ -245,7 +247,7 @@ def _with_variable(layout: Layout, image: Image, program: Program, interpreter: 
     image = dataclasses.replace(image, env={name: all_placed(value) for name, value in image.env.items()})
     placed = _environment(image, program, str(programs))
     placed.update({ROOT_VARIABLE: str(layout.files), "HOME": str(layout.files / "root")})
-    if placed["PYTHONPYCACHEPREFIX"] == BYTE_CODE:
+    if placed.get("PYTHONPYCACHEPREFIX") == BYTE_CODE:
         placed["PYTHONPYCACHEPREFIX"] = str(layout.byte_code)
     (layout.files / "root").mkdir(exist_ok=True)
     argv = tuple(_placed(layout, image, part) for part in program.argv)

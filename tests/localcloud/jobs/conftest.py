@@ -1,7 +1,6 @@
 """A registry on loopback, tiny images pushed to it, and a host of containers in each mode."""
 
 import io
-import json
 import shutil
 import socket
 import subprocess
@@ -34,19 +33,28 @@ def crane() -> str:
 
 
 @pytest.fixture(scope="session")
-def registry(crane: str) -> Iterator[str]:
+def registry(crane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a registry that forgets everything."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    server = subprocess.Popen([crane, "registry", "serve", "--address", address], stderr=subprocess.PIPE, text=True)
-    assert server.stderr is not None
-    with server.stderr as lines:
-        next(line for line in lines if "serving" in line)
-        httpx.get(f"http://{address}/v2/").raise_for_status()
+    # Its log goes to a file: a pipe that nobody reads fills, and then it answers no more.
+    with (tmp_path_factory.mktemp("registry") / "log").open("wb") as log:
+        server = subprocess.Popen([crane, "registry", "serve", "--address", address], stderr=log)
+    try:
+        while not answers(address):
+            assert server.poll() is None
         yield address
+    finally:
         server.terminate()
         server.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"http://{address}/v2/").is_success
+    except httpx.TransportError:
+        return False
 
 
 Push = Callable[..., str]
@@ -54,15 +62,16 @@ Push = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def push(crane: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Push:
-    """Push an image made of {path: text} and return its URI by digest."""
+    """Push an image made of {path: content} and return its URI by digest."""
 
-    def make(files: dict[str, str], *mutations: str) -> str:
+    def make(files: dict[str, str | bytes], *mutations: str) -> str:
         archive = tmp_path_factory.mktemp("layer") / "layer.tar"
         with tarfile.open(archive, "w") as tar:
-            for path, text in files.items():
+            for path, given in files.items():
+                content = given.encode() if isinstance(given, str) else given
                 member = tarfile.TarInfo(path)
-                member.size, member.mode = len(text.encode()), 0o755
-                tar.addfile(member, io.BytesIO(text.encode()))
+                member.size, member.mode = len(content), 0o755
+                tar.addfile(member, io.BytesIO(content))
         target = f"{registry}/{NAME}:latest"
         run(crane, "append", "--new_layer", str(archive), "--new_tag", target)
         run(crane, "mutate", target, "--tag", target, *mutations)
@@ -85,8 +94,3 @@ def host(request: pytest.FixtureRequest, registry: str, tmp_path: Path) -> Conta
     if mode is Mode.NAMESPACE and probe(None) is not Mode.NAMESPACE:
         pytest.skip("this machine gives no mount namespaces")
     return ContainerHost(Settings(tmp_path / "jobs", f"http://{registry}", mode=mode.value))
-
-
-def entrypoint(*argv: str) -> str:
-    """Write an entrypoint as `crane mutate` takes it."""
-    return f"--entrypoint={','.join(argv)}" if not any("," in part for part in argv) else json.dumps(argv)

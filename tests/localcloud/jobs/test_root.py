@@ -1,5 +1,7 @@
 """Protects what a job sees at /: its image, its own files and the system; not the host's, and nothing to break."""
 
+import importlib.util
+import marshal
 import os
 import re
 import shutil
@@ -91,6 +93,20 @@ def test_byte_code_of_another_version_is_not_used(host: ContainerHost, push: Pus
         files = {"opt/code/main.py": "import carried; print(carried.A)", "opt/code/carried.py": value}
         uri = push(files, "--entrypoint=python,/opt/code/main.py", "--env=PYTHONPATH=/opt/code")
         assert run(host.create("job", uri)) == (0, [value[4]])
+
+
+def test_byte_code_that_an_image_brings_is_used(host: ContainerHost, push: Push) -> None:
+    """Protects images that were compiled when they were built: nothing of them is compiled again."""
+    source = "A = 'source'\n"
+    compiled = compile("A = 'byte code'\n", "/opt/code/carried.py", "exec")
+    head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source.encode())
+    files: dict[str, str | bytes] = {
+        "opt/code/main.py": "import carried; print(carried.A)",
+        "opt/code/carried.py": source,
+        importlib.util.cache_from_source("opt/code/carried.py"): head + marshal.dumps(compiled),
+    }
+    uri = push(files, "--entrypoint=python,/opt/code/main.py", "--env=PYTHONPATH=/opt/code")
+    assert run(host.create("job", uri)) == (0, ["byte code"])
 
 
 def libraries(program: Path) -> list[Path]:
