@@ -203,6 +203,7 @@ def test_jobs_run_without_namespaces_too(crane: str, ask: Ask, tmp_path: Path, m
         }
         first = own.log(LOG_GROUP, name)[0]
         assert "/images/stacked/" in first
+        assert "jobs get their root by variable" in cloud.log_path.read_text()
         assert first.endswith("/opt/job/main.py with ['train']")
     finally:
         lifecycle.stop("aws", tmp_path, lambda line: None)

@@ -1,5 +1,6 @@
 """Runs images: pulls, gives a root, starts, and cleans up; the one place where the parts of a job meet."""
 
+import logging
 import shutil
 import stat
 import sys
@@ -17,6 +18,7 @@ from infra.localcloud.jobs.process import Command, JobProcess, Limits, Sink
 from infra.localcloud.jobs.registry import Registry
 from infra.localcloud.jobs.root import MODE_VARIABLE, Interpreter, Layout, Mode, Program, command, probe
 
+LOG = logging.getLogger(__name__)
 MARKS = ("STILE_BOOT_ID",)
 
 
@@ -106,7 +108,9 @@ class ContainerHost:
     @cached_property
     def mode(self) -> Mode:
         """How jobs get their root here."""
-        return probe(self.settings.mode)
+        found = probe(self.settings.mode)
+        LOG.info("jobs get their root by %s", found.value)
+        return found
 
     @cached_property
     def _interpreter(self) -> Interpreter:
