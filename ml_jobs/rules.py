@@ -15,6 +15,8 @@ Metric = Literal["auc", "log_loss", "brier", "accuracy", "precision", "recall"]
 LOWER_IS_BETTER = frozenset({"log_loss", "brier"})
 # Sums of floats differ in the last digits between machines; that is neither gain nor loss.
 ROUNDING = 1e-12
+# A reason must fit into the 1,024 characters that a registry keeps.
+NAMED_SLICES = 3
 _KINDS = "threshold, gap, slices, champion"
 
 
@@ -126,12 +128,14 @@ class Slices(_Limits):
     min_rows: int = Field(ge=1)
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """Judge one candidate; the reason names each slice that breaks the limit."""
+        """Judge one candidate; the reason counts the slices that break the limit and names the largest of them."""
         judged = {name: slice_ for name, slice_ in evidence.slices.items() if (slice_["n"] or 0) >= self.min_rows}
-        broken = [told for name, slice_ in judged.items() if (told := self._broken(name, slice_))]
+        by_size = sorted(judged, key=lambda name: judged[name]["n"] or 0, reverse=True)
+        broken = [told for name in by_size if (told := self._broken(name, judged[name]))]
         some = f"of {len(judged)} slices with at least {self.min_rows:,} rows"
         if broken:
-            return Verdict(False, f"{self.metric} in {len(broken)} {some}: {', '.join(broken)}")
+            named = ", ".join(broken[:NAMED_SLICES]) + (", ..." if len(broken) > NAMED_SLICES else "")
+            return Verdict(False, f"{self.metric} in {len(broken)} {some}: {named}")
         if not judged:
             return Verdict(True, f"no slice has {self.min_rows:,} rows")
         return Verdict(True, f"{self.metric} is {self.kept()} in each {some}")

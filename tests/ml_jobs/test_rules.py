@@ -70,6 +70,12 @@ CASES: dict[str, tuple[dict[str, Any], Evidence, bool, str]] = {
         False,
         "auc in 1 of 2 slices with at least 100 rows: AA 0.5900 is below the lowest allowed 0.6 (n 100)",
     ),
+    "many slices below": (
+        SLICES,
+        evidence(slices={name: scores(auc=0.5, n=100 + number) for number, name in enumerate("ABCDE")}),
+        False,
+        "in 5 of 5 slices with at least 100 rows: E 0.5000 is below the lowest allowed 0.6 (n 104), D ",
+    ),
     "a slice too small to judge": (SLICES, evidence(slices={"AA": scores(auc=0.1, n=99)}), True, "no slice has 100"),
     "a large slice without a score": (SLICES, evidence(slices={"AA": scores(auc=None, n=100)}), False, "AA is not def"),
     "no champion yet": (CHAMPION, evidence(), True, "there is no champion yet"),
