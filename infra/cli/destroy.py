@@ -29,7 +29,7 @@ def command(
         say_what_goes(kept)
     if with_data or not found.is_local:
         console.confirm(f"Delete {found.name}{' with its data' if with_data else ''}?", yes=yes)
-    outcome = work(session, kept if with_data else [])
+    outcome = work(session, kept, with_data=with_data)
     left = [] if with_data else [holding.urn for holding in kept]
     console.say(f"{found.name}: {console.summary(outcome.changes)}; {outcome.seconds:.1f} s")
     if left:
@@ -45,9 +45,9 @@ def say_what_goes(kept: list[contents.Holding]) -> None:
         console.say(f"  {holding.type} {holding.id}" + (f": {holding.amount}" if holding.amount else ""))
 
 
-def work(session: Session, emptied: list[contents.Holding]) -> engine.Outcome:
+def work(session: Session, kept: list[contents.Holding], *, with_data: bool) -> engine.Outcome:
     """Empty what is to go, then destroy."""
     with console.Reporter() as reporter:
-        for holding in emptied:
+        for holding in kept if with_data else []:
             contents.empty(session, holding, reporter.progress)
-        return engine.destroy(session, reporter.watch, with_data=bool(emptied))
+        return engine.destroy(session, reporter.watch, with_data=with_data)

@@ -143,7 +143,12 @@ def _amount(session: Session, kind_name: str, identity: str) -> str:
 
 
 def _is_gone(error: Exception) -> bool:
-    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in GONE
+    if not isinstance(error, ClientError):
+        return False
+    detail = error.response.get("Error", {})
+    # SageMaker has no code of its own for what is not there.
+    nameless = detail.get("Code") == "ValidationException" and "does not exist" in detail.get("Message", "")
+    return nameless or detail.get("Code") in GONE
 
 
 def _client(session: Session, service: str) -> Any:
