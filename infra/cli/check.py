@@ -16,10 +16,17 @@ from infra.environments import ROOT
 # What stands after the options goes to pytest as it is.
 CONTEXT_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 PYTHON = [sys.executable, "-m"]
+# The code inside LocalStack is checked against the packages that it runs with.
+LOCALSTACK = ROOT / "infra" / "localcloud" / "aws"
+LOCALSTACK_TYPES = (
+    *("--python-executable", str(LOCALSTACK / ".venv" / "bin" / "python")),
+    *("--config-file", str(LOCALSTACK / "pyproject.toml"), "--package", "infra.localcloud.aws"),
+)
 CHECKS = (
     ("lint", [*PYTHON, "ruff", "check", "--quiet"]),
     ("format", [*PYTHON, "ruff", "format", "--check", "--quiet"]),
     ("types", [*PYTHON, "mypy"]),
+    ("types of the local AWS cloud", [*PYTHON, "mypy", *LOCALSTACK_TYPES]),
 )
 QUICK = "not slow and not e2e"
 
