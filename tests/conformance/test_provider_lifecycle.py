@@ -54,7 +54,7 @@ def program(cases: list[Case], inputs: dict[str, Args], ids: dict[str, str] | No
     def run() -> None:
         for case in cases:
             imported = ids[case.token] if ids else None
-            options = pulumi.ResourceOptions(version=VERSION, import_=imported)
+            options = pulumi.ResourceOptions(version=VERSION, import_=imported, retain_on_delete=bool(case.lacking))
             pulumi.CustomResource(case.token, case.name, inputs[case.token], options)
 
     return run

@@ -53,24 +53,30 @@ class Engine:
 
 
 def failure(engine: Engine, name: str, program: Program) -> str:
-    """What the CLI says about an update that must fail.
-
-    It runs in a process of its own: the SDK leaves a thread and an open event loop when an inline program fails.
-    """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_fail, args=(engine, name, program, theirs))
-    process.start()
-    theirs.close()
-    with ours:
-        said = str(ours.recv())
-    process.join()
+    """What the CLI says about an update that must fail."""
+    said = attempt(engine, name, program)
     if not said:
         pytest.fail("the update succeeded")
     return said
 
 
-def _fail(engine: Engine, name: str, program: Program, answer: Connection) -> None:
+def attempt(engine: Engine, name: str, program: Program) -> str:
+    """What the CLI says about an update that may fail; empty if it succeeds.
+
+    It runs in a process of its own: the SDK leaves a thread and an open event loop when an inline program fails.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_attempt, args=(engine, name, program, theirs))
+    process.start()
+    theirs.close()
+    with ours:
+        said = str(ours.recv())
+    process.join()
+    return said
+
+
+def _attempt(engine: Engine, name: str, program: Program, answer: Connection) -> None:
     said = ""
     try:
         engine.stack(name, program).up()

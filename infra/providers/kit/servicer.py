@@ -22,7 +22,17 @@ from infra.providers.kit.resource import (
     ReadCall,
     UpdateCall,
 )
-from infra.providers.kit.values import Path, Properties, conceal, conceal_outputs, decode, encode, reveal
+from infra.providers.kit.values import (
+    Path,
+    Properties,
+    conceal,
+    conceal_outputs,
+    conceal_texts,
+    decode,
+    encode,
+    reveal,
+    texts_at,
+)
 
 _MODES = {
     provider_pb2.CheckRequest.AutonamingOptions.PROPOSE: Autonaming.PROPOSE,
@@ -165,7 +175,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             _stop_half_made(context, error, inputs, secrets)
         except PluginError as error:
             stop(context, str(error))
-        return provider_pb2.CreateResponse(id=created.id, properties=encode(conceal_outputs(created.outputs, secrets)))
+        return provider_pb2.CreateResponse(id=created.id, properties=_hidden(created.outputs, inputs, secrets))
 
     def Read(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:  # noqa: N802, D102
         inputs, input_secrets = revealed(request.inputs)
@@ -174,14 +184,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         try:
             found = self._plugin.resource(type_of(request.urn)).read(call)
         except InitFailed as error:
-            _stop_half_made(context, error, inputs, input_secrets | output_secrets)
+            _stop_half_made(context, error, inputs, input_secrets)
         except PluginError as error:
             stop(context, str(error))
         if found is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=found.id,
-            properties=encode(conceal_outputs(found.outputs, input_secrets | output_secrets)),
+            properties=_hidden(found.outputs, inputs, input_secrets, output_secrets),
             inputs=encode(conceal(found.inputs, (path for path in input_secrets if path[0] in found.inputs))),
         )
 
@@ -204,7 +214,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             _stop_half_made(context, error, inputs, secrets)
         except PluginError as error:
             stop(context, str(error))
-        return provider_pb2.UpdateResponse(properties=encode(conceal_outputs(outputs, secrets)))
+        return provider_pb2.UpdateResponse(properties=_hidden(outputs, inputs, secrets))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802, D102
         call = DeleteCall(
@@ -220,6 +230,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         except PluginError as error:
             stop(context, str(error))
         return empty_pb2.Empty()
+
+
+def _hidden(
+    outputs: Properties, inputs: Properties, secrets: frozenset[Path], more: frozenset[Path] = frozenset()
+) -> struct_pb2.Struct:
+    """Return outputs as a message: secret is what was so in the inputs, by its place or by its text, and at `more`."""
+    marked = conceal_outputs(outputs, secrets | more)
+    return encode(conceal_texts(marked, texts_at(inputs, secrets)))
 
 
 def _failures(failures: Iterable[Failure]) -> list[provider_pb2.CheckFailure]:
@@ -256,7 +274,7 @@ def _stop_half_made(
     """End the call with what the engine records about a resource that exists but did not come up."""
     details = provider_pb2.ErrorResourceInitFailed(
         id=error.id,
-        properties=encode(conceal_outputs(error.outputs, secrets)),
+        properties=_hidden(error.outputs, inputs, secrets),
         reasons=[str(error)],
         inputs=encode(conceal(inputs if error.inputs is None else error.inputs, secrets)),
     )

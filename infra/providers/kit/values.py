@@ -28,6 +28,7 @@ _UNKNOWNS: Final = frozenset(
     }
 )
 _LARGEST_EXACT_INTEGER: Final = 2**53
+_TELLING_LENGTH: Final = 6  # shorter texts occur in others by chance
 
 # None, bool, int, float, str, list, dict, Unknown, Secret or Special; Any, because the engine's properties are untyped
 Value = Any
@@ -191,6 +192,36 @@ def _conceal(value: Value, path: Path) -> Value:
         case (int() as index, *rest) if isinstance(value, list) and index < len(value):
             return [*value[:index], _conceal(value[index], tuple(rest)), *value[index + 1 :]]
     return Secret(value)
+
+
+def texts_at(value: Value, paths: Iterable[Path]) -> frozenset[str]:
+    """Return the texts that stand at or below the paths."""
+    found: set[str] = set()
+    for path in paths:
+        inner = value
+        for step in path:
+            inner = inner[step]
+        _collect(inner, found)
+    return frozenset(found - {""})
+
+
+def _collect(value: Value, found: set[str]) -> None:
+    if isinstance(value, str):
+        found.add(value)
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _collect(item, found)
+
+
+def conceal_texts(value: Value, texts: frozenset[str]) -> Value:
+    """Return the value with a Secret around every text that is one of these, or holds one that is not short."""
+    if isinstance(value, str):
+        held = value in texts or any(len(text) >= _TELLING_LENGTH and text in value for text in texts)
+        return Secret(value) if held else value
+    if isinstance(value, dict):
+        return {key: conceal_texts(item, texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [conceal_texts(item, texts) for item in value]
+    return value
 
 
 def conceal_outputs(outputs: Properties, paths: Iterable[Path]) -> Properties:

@@ -14,10 +14,12 @@ from infra.providers.kit.values import (
     Value,
     conceal,
     conceal_outputs,
+    conceal_texts,
     decode,
     encode,
     has_unknown,
     reveal,
+    texts_at,
 )
 
 
@@ -68,6 +70,19 @@ def test_no_secret_of_the_inputs_is_plain_in_equal_outputs(given_properties: Pro
 
 def test_a_secret_deeper_than_the_value_hides_the_value() -> None:
     assert conceal({"policy": "{}"}, [("policy", "Statement", 0)]) == {"policy": Secret("{}")}
+
+
+def test_a_secret_that_comes_back_elsewhere_is_secret_there_too() -> None:
+    """Providers copy inputs into other outputs, such as all tags, or a document that holds a password."""
+    inputs = {"tags": {"pin": "1234", "open": "x"}, "password": "long enough"}
+    texts = texts_at(inputs, [("tags", "pin"), ("password",)])
+    assert texts == {"1234", "long enough"}
+    outputs = {"all": {"pin": "1234", "open": "x"}, "url": "db://me:long enough@host", "port": "91234"}
+    assert conceal_texts(outputs, texts) == {
+        "all": {"pin": Secret("1234"), "open": "x"},
+        "url": Secret("db://me:long enough@host"),
+        "port": "91234",
+    }
 
 
 def test_unknowns_of_every_kind_are_unknown() -> None:
