@@ -23,6 +23,8 @@ DEFAULT_PORT = 8080
 BACKLOG = 2048
 # The vendor kills a container 30 seconds after SIGTERM.
 GRACE_SECONDS = 20
+# Longer than proxies keep an idle connection (60 seconds is usual): none must send into one that we just closed.
+KEEP_ALIVE_SECONDS = 120
 
 
 def load_predictor(
@@ -81,6 +83,7 @@ def serve(predictor: Predictor, thread: ThreadPoolExecutor, listening: socket.so
         log_level="warning",
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
