@@ -144,7 +144,9 @@ def _pipeline(client: Client, resource: Resource) -> None:
 
 
 def _mlflow_app(client: Client, resource: Resource) -> None:
-    client("sagemaker").update_mlflow_app(Arn=resource["id"], WeeklyMaintenanceWindowStart="Wed:03:30")
+    client("sagemaker").update_mlflow_app(
+        Arn=resource["id"], ArtifactStoreUri=resource["outputs"]["artifactStoreUri"] + "/by-hand"
+    )
 
 
 def _model(client: Client, resource: Resource) -> None:
