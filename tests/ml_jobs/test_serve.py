@@ -200,13 +200,12 @@ def test_an_error_is_one_structured_line_and_success_is_silent(
     folders: dict[str, Path], rows: list[Row], tmp_path: Path
 ) -> None:
     arguments = ["--model", str(folders["hgb"]), "--use-case", "flight_delays", "--port", "0"]
-    with started("serve", arguments, environment(), tmp_path) as running:
-        with client(running) as asked:
-            before = len(running.lines)
-            assert asked.post("/invocations", json={"instances": rows}).status_code == 200
-            assert asked.post("/invocations", json={"instances": [{**rows[0], "seats": "many\n"}]}).status_code == 400
-            running.process.send_signal(signal.SIGTERM)  # the client's idle connection must not hold up the end
-            assert running.ended() == 0
+    with started("serve", arguments, environment(), tmp_path) as running, client(running) as asked:
+        before = len(running.lines)
+        assert asked.post("/invocations", json={"instances": rows}).status_code == 200
+        assert asked.post("/invocations", json={"instances": [{**rows[0], "seats": "many\n"}]}).status_code == 400
+        running.process.send_signal(signal.SIGTERM)  # the client's idle connection must not hold up the end
+        assert running.ended() == 0
     line, stopped = running.lines[before:]
     logged = json.loads(line[line.index("{") :])
     assert logged == {"status": 400, "message": "must be a number or null", "path": "instances[0].seats"}
