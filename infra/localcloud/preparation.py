@@ -68,9 +68,13 @@ def cache() -> Path:
 
 
 def inherited() -> dict[str, str]:
-    """The caller's environment without what would point a program at another cloud or another Python."""
+    """The caller's environment without what would point a program at another cloud, another Python or a proxy."""
     dropped = ("AWS_", "PYTHON", "VIRTUAL_ENV", "LOCALSTACK_", "PULUMI_", "MLFLOW_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(dropped) and not name.lower().endswith("_proxy")
+    }
 
 
 def mlflow_database() -> Path | None:
