@@ -67,4 +67,9 @@ def show(environment: Environment, cloud: LocalCloud | None, state: Mapping[str,
     for urn in state["pending"]:
         console.say(f"  cut off: {urn}")
     for name, value in state["outputs"].items():
-        console.say(f"  {name}: {value}")
+        if name != "models":
+            console.say(f"  {name}: {value}")
+    for model, facts in state["outputs"].get("models", {}).items():
+        console.say(f"  model {model}")
+        for name, value in facts.items():
+            console.say(f"    {name}: {value if value is not None else 'nothing is released'}")
