@@ -1,7 +1,10 @@
 """Runs the program without the engine, under Pulumi's mocks: no CLI, plugin, network or account."""
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -12,6 +15,18 @@ from infra.environments import Environment, read_config
 from infra.graph import STACK_TYPE, Graph, Resource, cleaned, graph
 
 PROJECT = "stile"
+
+
+@contextmanager
+def own_loop() -> Iterator[None]:
+    """Give this thread an event loop, and close it: the SDK makes one in every thread that it uses, and closes none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 class _NothingKnown(mocks.Mocks):
@@ -39,7 +54,8 @@ class _Recorder(mocks.MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         """Register a resource, and keep it."""
-        answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        with own_loop():
+            answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         self.declared.append(
             Resource(
                 urn=answer.urn,
@@ -66,15 +82,24 @@ def declared(environment: Environment) -> Graph:
 
 
 def declared_by(program: Callable[[], object], stack: str, config: Mapping[str, Any]) -> Graph:
-    """Return what a program declares; raises what the program raises."""
-    recorder = _Recorder()
-    settings.reset_options()  # or the stack of an earlier run would stay the root
-    mocks.set_mocks(_NothingKnown(), project=PROJECT, stack=stack, preview=True, monitor=recorder)
+    """Return what a program declares; raises what the program raises.
+
+    It runs in a thread of its own: the SDK keeps its settings and its event loop by thread, and the caller's stay.
+    """
     given = {key: str(value) for key, value in config.items() if isinstance(value, str | int | float)}
-    set_all_config(given)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="offline") as thread:
+        return thread.submit(_run, program, stack, given).result()
+
+
+def _run(program: Callable[[], object], stack: str, config: dict[str, str]) -> Graph:
+    recorder = _Recorder()
 
     def run() -> None:
-        program()
+        program()  # what it returns is not waited for: the runtime waits for every output by itself
 
-    mocks.test(run)()  # type: ignore[no-untyped-call]
+    with own_loop():
+        settings.reset_options()  # or the stack of an earlier run would stay the root
+        mocks.set_mocks(_NothingKnown(), project=PROJECT, stack=stack, preview=True, monitor=recorder)
+        set_all_config(config)
+        mocks.test(run)()  # type: ignore[no-untyped-call]
     return graph(recorder.declared)
