@@ -9,8 +9,9 @@ from typing import Any
 from infra.providers.aws.cloud import Cloud, RefusedEndpoint, require_loopback
 from infra.providers.aws.functions import answer
 from infra.providers.aws.hooks import Hook
-from infra.providers.aws.table_resource import TableResource, TagRules
+from infra.providers.aws.table_resource import TableResource
 from infra.providers.aws.tables import Type, find
+from infra.providers.aws.tag_rules import TagRules
 from infra.providers.kit.resource import Failure, Plugin, PluginError, Resource
 from infra.providers.kit.values import Properties, Value
 

@@ -1,22 +1,18 @@
 """A resource type as its table says: checks, differences and calls, with a hook for what a table cannot say."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from threading import Event
 from typing import Any
 
 from infra.providers.aws.calls import Calls, fill, parse_id
 from infra.providers.aws.cloud import CallFailed, Cloud
 from infra.providers.aws.hooks import Hook
+from infra.providers.aws.plan import Plan
 from infra.providers.aws.shapes import place, read_object, search
 from infra.providers.aws.tables import Call, Type
-from infra.providers.kit.checking import failures, tidy
-from infra.providers.kit.differences import differences
+from infra.providers.aws.tag_rules import TagRules
 from infra.providers.kit.live import DEFAULTS_KEY, keep_spelling, live_inputs
-from infra.providers.kit.naming import autoname
 from infra.providers.kit.resource import (
-    Cancelled,
-    Change,
     CheckCall,
     Checked,
     CreateCall,
@@ -32,34 +28,7 @@ from infra.providers.kit.resource import (
     UpdateCall,
 )
 from infra.providers.kit.schema import empty, same
-from infra.providers.kit.values import UNKNOWN, Properties, Unknown, has_unknown
-
-
-@dataclass(frozen=True)
-class TagRules:
-    """The provider's tags: those that every resource gets, and those that are not ours to see."""
-
-    default: Mapping[str, str] = field(default_factory=dict)
-    ignored_keys: frozenset[str] = frozenset()
-    ignored_prefixes: tuple[str, ...] = ()
-
-    def all_of(self, tags: Mapping[str, Any] | Unknown | None) -> Any:
-        """Return the tags that a resource with these tags gets; the resource's own win."""
-        return (
-            UNKNOWN if isinstance(tags, Unknown) or has_unknown(tags) else self.seen({**self.default, **(tags or {})})
-        )
-
-    def seen(self, tags: Mapping[str, str]) -> dict[str, str]:
-        """Return the tags without the ignored ones."""
-        return {
-            key: value
-            for key, value in tags.items()
-            if key not in self.ignored_keys and not key.startswith(self.ignored_prefixes or "\0")
-        }
-
-    def own_of(self, live: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-        """Return the live tags that are the resource's own: all but defaults that it does not give itself."""
-        return {key: value for key, value in live.items() if key in given or self.default.get(key) != value}
+from infra.providers.kit.values import Properties, has_unknown
 
 
 class TableResource(Resource):
@@ -71,63 +40,15 @@ class TableResource(Resource):
         self._tag_rules = tag_rules
         self._cancelled = cancelled
         self._hook = hook
-
-    # without the cloud
+        self._plan = Plan(table, cloud.region, tag_rules, hook)
 
     def check(self, call: CheckCall) -> Checked:
         """Fill in name and defaults, turn documents into text, and refuse what no table maps."""
-        inputs = tidy(self._type.fields, call.news)
-        filled = list(self._fill(call, inputs))
-        wrong = [*failures(self._type.fields, inputs), *self._hook.check(inputs)]
-        inputs[DEFAULTS_KEY] = sorted(filled)
-        return Checked(inputs, wrong)
-
-    def _fill(self, call: CheckCall, inputs: Properties) -> Iterator[str]:
-        """Add the name and the defaults that the program leaves out; yield their properties."""
-        rule = self._type.name
-        if rule and rule.property not in inputs:
-            automatic = rule.property in call.olds.get(DEFAULTS_KEY, ())
-            name = autoname(call, rule, was_automatic=automatic)
-            if name is not None:
-                inputs[rule.property] = self._hook.name(name, inputs)
-                yield rule.property
-        for name, known in self._type.fields.items():
-            if known.default is not None and name not in inputs:
-                inputs[name] = known.default
-                yield name
+        return self._plan.check(call)
 
     def diff(self, call: DiffCall) -> Diff:
         """Compare the recorded outputs with the new inputs."""
-        changes = differences(self._type.fields, call.olds, call.news, whole_blocks=self._type.whole_blocks)
-        changes.update(self._tag_change(call, changes))
-        changes = self._hook.adjust(changes, call)
-        first = self._type.delete_before_replace or (self._type.named_replaces_first and self._named(call.news))
-        return Diff(changes, delete_before_replace=first and any(change.replaces for change in changes.values()))
-
-    def _named(self, inputs: Properties) -> bool:
-        rule = self._type.name
-        return rule is not None and rule.property not in inputs.get(DEFAULTS_KEY, ())
-
-    def _tag_change(self, call: DiffCall, changes: Mapping[str, Change]) -> dict[str, Change]:
-        """Show a change of the provider's default tags, which no input of the resource shows."""
-        if self._type.tags is None or any(path.startswith("tags") for path in changes):
-            return {}
-        wanted = self._tag_rules.all_of(call.news.get("tags"))
-        return {} if wanted == call.olds.get("tagsAll", {}) else {"tagsAll": Change.UPDATE}
-
-    def _planned(self, inputs: Properties, olds: Properties | None = None) -> Properties:
-        """Return the outputs as far as they are known before a call."""
-        computed: Properties = dict.fromkeys((*self._type.outputs, *self._type.texts), UNKNOWN)
-        computed |= {name: UNKNOWN for name, known in self._type.fields.items() if known.computed}
-        kept = {name: value for name, value in (olds or {}).items() if name in computed}
-        planned = {**computed, **kept, **{key: value for key, value in inputs.items() if key != DEFAULTS_KEY}}
-        if self._type.regional:
-            planned["region"] = inputs.get("region") or self._cloud.region
-        if self._type.tags:
-            planned["tagsAll"] = self._tag_rules.all_of(inputs.get("tags"))
-        return planned
-
-    # with the cloud
+        return self._plan.diff(call)
 
     def _calls(self, inputs: Properties) -> Calls:
         region = inputs.get("region") if self._type.regional else None
@@ -136,7 +57,7 @@ class TableResource(Resource):
     def create(self, call: CreateCall) -> Created:
         """Make the resource, settle what its create operation does not take, and wait."""
         if call.preview:
-            return Created("", self._planned(call.inputs))
+            return Created("", self._plan.outputs(call.inputs))
         calls = self._calls(call.inputs)
         inputs = {name: value for name, value in call.inputs.items() if name != DEFAULTS_KEY}
         known, sent = self._make(calls, inputs)
@@ -146,12 +67,10 @@ class TableResource(Resource):
             self._hook.after_create(calls, inputs, known)
             calls.wait("create", known, call.timeout_seconds)
             outputs = self._live(calls, known, inputs)
-        except Cancelled:
-            raise
         except PluginError as error:
             if wait is not None and not wait.recorded:
                 raise
-            raise InitFailed(str(error), id=known["id"], outputs=_certain(self._planned(inputs, known))) from error
+            raise InitFailed(str(error), id=known["id"], outputs=_certain(self._plan.outputs(inputs, known))) from error
         if outputs is None:
             raise PluginError(f"{known['id']} was made, but cannot be found")
         return Created(known["id"], outputs)
@@ -265,7 +184,7 @@ class TableResource(Resource):
     def update(self, call: UpdateCall) -> Properties:
         """Make the calls for what changed, and wait."""
         if call.preview:
-            return self._planned(call.inputs, call.olds)
+            return self._plan.outputs(call.inputs, call.olds)
         inputs = {name: value for name, value in call.inputs.items() if name != DEFAULTS_KEY}
         calls = self._calls(call.olds)
         known = {**self._known(calls, call.id, call.olds), **inputs, "id": call.id}
@@ -278,12 +197,10 @@ class TableResource(Resource):
             self._retag(calls, inputs, call.olds, known)
             calls.wait("update", known, call.timeout_seconds)
             outputs = self._live(calls, known, {**call.olds, **inputs})
-        except Cancelled:
-            raise
         except PluginError as error:
             if self._type.whole_blocks:
                 raise  # types of the newer framework keep what was recorded
-            planned = _certain(self._planned(inputs, call.olds))
+            planned = _certain(self._plan.outputs(inputs, call.olds))
             raise InitFailed(str(error), id=call.id, outputs=planned) from error
         if outputs is None:
             raise PluginError(f"{call.id} is gone")

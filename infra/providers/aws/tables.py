@@ -76,6 +76,22 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Inputs of which only so many may be given.
+
+    Attributes:
+        of: their names.
+        inside: the object that holds them, by its path; empty for the type itself.
+        least, most: how many.
+    """
+
+    of: tuple[str, ...]
+    inside: str = ""
+    least: int = 0
+    most: int = 1
+
+
+@dataclass(frozen=True)
 class Tags:
     """How a service keeps tags.
 
@@ -107,6 +123,7 @@ class Type:
         source: where the facts come from.
         id: text with `{property}`.
         fields: its inputs.
+        choices: groups of inputs of which only so many may be given.
         outputs: JMESPath expressions over what was read.
         texts: outputs that are text with `{property}`.
         missing: errors that mean that it is not there.
@@ -121,6 +138,7 @@ class Type:
     source: str
     id: str
     fields: Mapping[str, Field]
+    choices: tuple[Choice, ...]
     outputs: Mapping[str, str]
     texts: Mapping[str, str]
     create: Call
@@ -182,6 +200,7 @@ def _type(token: str, row: dict[str, Any], table: dict[str, Any]) -> Type:
         source=row["source"],
         id=row["id"],
         fields=fields,
+        choices=tuple(Choice(**{**choice, "of": tuple(choice["of"])}) for choice in row.get("choices", ())),
         outputs={name: value for name, value in outputs.items() if isinstance(value, str)},
         texts={name: value["text"] for name, value in outputs.items() if isinstance(value, dict)},
         create=_call(row["create"]),

@@ -1,5 +1,9 @@
 """S3."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 from tests.conformance.provider_cases import Args, Case
 from tests.conformance.provider_cases.world import World
 
@@ -33,68 +37,87 @@ def _bucket(world: World) -> Case:
     )
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What a case of a bucket's setting has of its own."""
+
+    args: Args
+    change: Args
+    drift: Callable[[World, Args], Any]
+    drifts: str = ""
+    stays: str = ""
+
+
 def _settings(world: World) -> list[Case]:
-    s3 = world.client("s3")
     first, second = world.bucket(), world.bucket()
     arns = [f"arn:aws:s3:::{name}" for name in (first, second)]
-    encryption = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
-    rule = {"id": "old", "status": "Enabled", "filter": {"prefix": "runs/"}, "expiration": {"days": 30}}
-    off = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False)
-    lifecycle = {"Rules": [{"ID": "old", "Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]}
-    rows: list[tuple[Args, Args, object, str, str]] = [
-        (
-            {"versioningConfiguration": {"status": "Enabled"}},
-            {"versioningConfiguration": {"status": "Suspended"}},
-            lambda world, out: s3.put_bucket_versioning(
-                Bucket=out["bucket"], VersioningConfiguration={"Status": "Enabled"}
-            ),
-            "versioningConfiguration",
-            "a bucket stays suspended",
-        ),
-        (
-            {"rules": [encryption]},
-            {"rules": [{**encryption, "bucketKeyEnabled": True}]},
-            lambda world, out: s3.delete_bucket_encryption(Bucket=out["bucket"]),
-            "",
-            "the service always keeps a default rule",
-        ),
-        (
-            {"blockPublicAcls": True, "blockPublicPolicy": True},
-            {"ignorePublicAcls": True, "restrictPublicBuckets": True},
-            lambda world, out: s3.put_public_access_block(Bucket=out["bucket"], PublicAccessBlockConfiguration=off),
-            "blockPublicAcls",
-            "",
-        ),
-        (
-            {"rules": [rule]},
-            {"rules": [{**rule, "expiration": {"days": 60}}]},
-            lambda world, out: s3.put_bucket_lifecycle_configuration(
-                Bucket=out["bucket"], LifecycleConfiguration=lifecycle
-            ),
-            "rules",
-            "",
-        ),
-        (
-            {"policy": _policy(arns, "s3:GetObject")},
-            {"policy": _policy(arns, "s3:PutObject")},
-            lambda world, out: s3.delete_bucket_policy(Bucket=out["bucket"]),
-            "",
-            "",
-        ),
-        (
-            {"rule": {"objectOwnership": "BucketOwnerPreferred"}},
-            {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
-            lambda world, out: s3.put_bucket_ownership_controls(
-                Bucket=out["bucket"], OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
-            ),
-            "rule.objectOwnership",
-            "",
-        ),
-    ]
+    s3 = world.client("s3")
+    rows = [_versioning(s3), _encryption(s3), _access_block(s3), _lifecycle(s3), _bucket_policy(s3, arns), _owner(s3)]
     return [
-        Case(token, {"bucket": first, **args}, change, {"bucket": second}, drift, drifts, stays)  # type: ignore[arg-type]
-        for token, (args, change, drift, drifts, stays) in zip(TOKENS[1:-1], rows, strict=True)
+        Case(token, {"bucket": first, **row.args}, row.change, {"bucket": second}, row.drift, row.drifts, row.stays)
+        for token, row in zip(TOKENS[1:-1], rows, strict=True)
     ]
+
+
+def _versioning(s3: Any) -> Setting:
+    enabled = {"Status": "Enabled"}
+    return Setting(
+        {"versioningConfiguration": {"status": "Enabled"}},
+        {"versioningConfiguration": {"status": "Suspended"}},
+        lambda world, out: s3.put_bucket_versioning(Bucket=out["bucket"], VersioningConfiguration=enabled),
+        "versioningConfiguration",
+        "a bucket stays suspended",
+    )
+
+
+def _encryption(s3: Any) -> Setting:
+    encryption = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+    return Setting(
+        {"rules": [encryption]},
+        {"rules": [{**encryption, "bucketKeyEnabled": True}]},
+        lambda world, out: s3.delete_bucket_encryption(Bucket=out["bucket"]),
+        "rules",
+        "the service always keeps a default rule",
+    )
+
+
+def _access_block(s3: Any) -> Setting:
+    off = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False)
+    return Setting(
+        {"blockPublicAcls": True, "blockPublicPolicy": True},
+        {"ignorePublicAcls": True, "restrictPublicBuckets": True},
+        lambda world, out: s3.put_public_access_block(Bucket=out["bucket"], PublicAccessBlockConfiguration=off),
+        "blockPublicAcls",
+    )
+
+
+def _lifecycle(s3: Any) -> Setting:
+    rule = {"id": "old", "status": "Enabled", "filter": {"prefix": "runs/"}, "expiration": {"days": 30}}
+    other = {"Rules": [{"ID": "old", "Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]}
+    return Setting(
+        {"rules": [rule]},
+        {"rules": [{**rule, "expiration": {"days": 60}}]},
+        lambda world, out: s3.put_bucket_lifecycle_configuration(Bucket=out["bucket"], LifecycleConfiguration=other),
+        "rules",
+    )
+
+
+def _bucket_policy(s3: Any, arns: list[str]) -> Setting:
+    return Setting(
+        {"policy": _policy(arns, "s3:GetObject")},
+        {"policy": _policy(arns, "s3:PutObject")},
+        lambda world, out: s3.delete_bucket_policy(Bucket=out["bucket"]),
+    )
+
+
+def _owner(s3: Any) -> Setting:
+    writer = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    return Setting(
+        {"rule": {"objectOwnership": "BucketOwnerPreferred"}},
+        {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
+        lambda world, out: s3.put_bucket_ownership_controls(Bucket=out["bucket"], OwnershipControls=writer),
+        "rule.objectOwnership",
+    )
 
 
 def _policy(arns: list[str], action: str) -> Args:

@@ -89,6 +89,25 @@ def test_missing_and_mistyped_inputs_fail_the_check(plugin: AwsPlugin) -> None:
     assert check(plugin, ROLE, maxSessionDuration="long")[1] == ["maxSessionDuration", "assumeRolePolicy"]
 
 
+@pytest.mark.parametrize(
+    ("token", "inputs", "path"),
+    [
+        ("aws:cloudwatch/metricAlarm:MetricAlarm", {"threshold": 1, "thresholdMetricId": "m"}, "thresholdMetricId"),
+        (
+            "aws:sagemaker/pipeline:Pipeline",
+            {"pipelineName": "p", "pipelineDisplayName": "p"},
+            "pipelineDefinitionS3Location",
+        ),
+        ("aws:sagemaker/endpoint:Endpoint", {"endpointConfigName": "c", "deploymentConfig": {}}, "deploymentConfig"),
+        ("aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "b", "content": "", "contentBase64": ""}, "contentBase64"),
+    ],
+)
+def test_what_the_real_plugin_refuses_at_plan_time_is_refused(
+    plugin: AwsPlugin, token: str, inputs: Properties, path: str
+) -> None:
+    assert check(plugin, token, **inputs)[1] == [path]
+
+
 def test_names_and_defaults_are_filled_in_and_remembered(plugin: AwsPlugin) -> None:
     inputs, wrong = check(plugin, ROLE, assumeRolePolicy={"Version": "2012-10-17"})
     assert wrong == []

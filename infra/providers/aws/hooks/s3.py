@@ -88,10 +88,7 @@ class ObjectHook(Hook):
     """An object, whose body comes from one of three inputs and is never read back."""
 
     def check(self, inputs: Properties) -> Iterator[Failure]:
-        """Refuse two bodies, and assets that are not on this machine."""
-        given = [name for name in ("content", "contentBase64", "source") if name in inputs]
-        if len(given) > 1:
-            yield Failure(given[1], f"`{given[1]}` conflicts with `{given[0]}`")
+        """Refuse assets that are not on this machine, and metadata that the service would not keep."""
         source = inputs.get("source")
         if isinstance(source, Special) and not {"path", "text"} & source.fields.keys():
             yield Failure("source", "only files and texts can be uploaded by the local stand-in")
@@ -110,8 +107,9 @@ class ObjectHook(Hook):
         return {"ContentType": "application/octet-stream", **given, "Body": _body(inputs)}
 
     def document(self, calls: Calls, document: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-        """Add the object's place, which no answer holds."""
-        return {"Bucket": known["bucket"], "Key": known["key"], **document}
+        """Add the object's place, which no answer holds; the tag of its content without quotes."""
+        tag = document.get("ETag", "").strip('"')
+        return {"Bucket": known["bucket"], "Key": known["key"], **document, "ETag": tag}
 
     def delete(self, calls: Calls, outputs: Properties, known: dict[str, Any]) -> bool:
         """Delete every version, where the bucket is versioned."""
