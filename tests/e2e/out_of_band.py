@@ -198,3 +198,5 @@ CHANGES: dict[str, Change] = {
 }
 # Its change is the endpoint's: what is live is no longer what was asked for.
 FOLLOWS = {"stile:endpoint:Live": "aws:sagemaker/endpoint:Endpoint"}
+# Others need it to come back.
+ALONE = {"stile:images:Image"}
