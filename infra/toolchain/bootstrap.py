@@ -143,6 +143,8 @@ def run_step(title: str, command: list[str], *, source: str, folder: Path | None
 def beat(title: str, elapsed_seconds: float, output: deque[str], *, live: bool) -> None:
     """Show that a step still works, and on what."""
     doing = output[-1].strip()[:60] if output else ""
+    if doing.startswith("Installed"):
+        doing += "; compiling them to byte code"
     if live:
         say(f"{title} ... {elapsed_seconds:.0f} s  {doing}\x1b[K", end="\r")
     else:
