@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from ml_jobs.contracts import sagemaker
+from ml_jobs.contracts import sagemaker_job
 from ml_jobs.errors import JobError
 from ml_jobs.settings import container_path, read_settings
 from ml_jobs.use_cases import UseCase, load
@@ -51,10 +51,10 @@ def run(job: Callable[[Sequence[str]], None], argv: Sequence[str] | None = None)
     except JobError as error:
         sys.stdout.flush()
         sys.stderr.write(f"error: {error}\n")
-        sagemaker.report_failure(str(error))
+        sagemaker_job.report_failure(str(error))
         return 1
     except Exception as error:
-        sagemaker.report_failure(f"{type(error).__name__}: {error}")
+        sagemaker_job.report_failure(f"{type(error).__name__}: {error}")
         raise
     return 0
 

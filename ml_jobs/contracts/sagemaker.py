@@ -1,13 +1,12 @@
-"""SageMaker's container contract: where a job's inputs, outputs and failures lie under /opt/ml.
+"""SageMaker's container contract: the entries `train` and `serve`, from /opt/ml to a job's core.
 
 Source: Amazon SageMaker AI developer guide, "How Amazon SageMaker AI Provides Training Information" and "Use your own
-algorithms or models", read 2026-11; processing jobs read /opt/ml/config and leave a message in /opt/ml/output/message.
+algorithms or models", read 2026-11.
 """
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,6 @@ from ml_jobs.errors import JobError
 from ml_jobs.settings import container_path
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-MAX_MESSAGE_CHARACTERS = 1024
 HYPERPARAMETERS = ("use_case", "candidate", "seed", "shuffle_labels")
 _TRUTH = {"true": True, "false": False}
 
@@ -105,30 +103,6 @@ def hyperparameters() -> dict[str, str]:
     if unknown:
         raise JobError(f"unknown hyperparameter {', '.join(unknown)}; there are {', '.join(HYPERPARAMETERS)}")
     return own
-
-
-def input_uris() -> dict[Path, str]:
-    """Return where each input of a processing job came from: local path -> S3 URI; empty outside such a job."""
-    path = container_path("/opt/ml/config/processingjobconfig.json")
-    if not path.is_file():
-        return {}
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    inputs = [entry.get("S3Input") or {} for entry in content.get("ProcessingInputs") or []]
-    return {
-        container_path(entry["LocalPath"]): str(entry["S3Uri"])
-        for entry in inputs
-        if "LocalPath" in entry and "S3Uri" in entry
-    }
-
-
-def report_failure(message: str) -> None:
-    """Leave the reason where the platform looks for it: FailureReason of training, ExitMessage of processing."""
-    reports = {"/opt/ml/input/config": "/opt/ml/output/failure", "/opt/ml/config": "/opt/ml/output/message"}
-    for sign, target in reports.items():
-        if container_path(sign).is_dir():
-            path = container_path(target)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(message[:MAX_MESSAGE_CHARACTERS], encoding="utf-8")
 
 
 def _unquoted(value: Any) -> str:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ml_jobs.artifacts import file_sha256, read_json
-from ml_jobs.contracts import sagemaker
+from ml_jobs.contracts import sagemaker, sagemaker_job
 from ml_jobs.errors import JobError
 from ml_jobs.use_cases import UseCase
 from tests.ml_jobs.serving import (
@@ -126,11 +126,11 @@ def test_the_channel_must_be_there(container: Path, monkeypatch: pytest.MonkeyPa
 def test_a_failure_is_reported_by_the_kind_of_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """FailureReason of training, ExitMessage of processing; by hand, with no platform, nothing is written."""
     monkeypatch.setenv("STILE_CONTAINER_ROOT", str(tmp_path))
-    sagemaker.report_failure("nobody reads this")
+    sagemaker_job.report_failure("nobody reads this")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "opt/ml/config").mkdir(parents=True)
-    sagemaker.report_failure("x" * 5000)
-    assert (tmp_path / "opt/ml/output/message").read_text() == "x" * sagemaker.MAX_MESSAGE_CHARACTERS
+    sagemaker_job.report_failure("x" * 5000)
+    assert (tmp_path / "opt/ml/output/message").read_text() == "x" * sagemaker_job.MAX_MESSAGE_CHARACTERS
     assert not (tmp_path / "opt/ml/output/failure").exists()
 
 
