@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.engine.events import short
 from infra.engine.operations import protected as protected_resources
 from infra.engine.session import Progress, Session
-from infra.environments import variables
 from infra.errors import CloudError
 
 DELETE_AT_ONCE = 1000  # S3 DeleteObjects takes at most so many
@@ -118,7 +116,7 @@ def empty(session: Session, holding: Holding, progress: Progress) -> None:
     if kind is None:
         return
     progress(f"emptying {short(holding.urn)}")
-    client = _client(session, kind.service)
+    client = session.aws_client(kind.service)
     try:
         items = list(kind.items(client, holding.id))
         for start in range(0, len(items), kind.at_once):
@@ -134,7 +132,7 @@ def _amount(session: Session, kind_name: str, identity: str) -> str:
     if kind is None:
         return ""
     try:
-        held = sum(1 for _ in kind.items(_client(session, kind.service), identity))
+        held = sum(1 for _ in kind.items(session.aws_client(kind.service), identity))
     except (ClientError, BotoCoreError) as error:
         if _is_gone(error):
             return f"no {kind.noun}: it is gone"
@@ -149,13 +147,3 @@ def _is_gone(error: Exception) -> bool:
     # SageMaker has no code of its own for what is not there.
     nameless = detail.get("Code") == "ValidationException" and "does not exist" in detail.get("Message", "")
     return nameless or detail.get("Code") in GONE
-
-
-def _client(session: Session, service: str) -> Any:
-    given = variables(session.environment, session.toolchain, session.cloud)
-    account = boto3.session.Session(
-        aws_access_key_id=given.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=given.get("AWS_SECRET_ACCESS_KEY"),
-        region_name=given.get("AWS_REGION"),
-    )
-    return account.client(service, endpoint_url=given.get("AWS_ENDPOINT_URL"))

@@ -17,6 +17,7 @@ from infra.providers.kit.resource import PluginError
 
 T = TypeVar("T")
 Refresh = Callable[[Session, Watch], object]
+Identify = Callable[[str, Mapping[str, Any]], str | None]
 CLOUD_PREFIXES = ("aws:", "gcp:")
 
 # How the CLI's file and bucket backends name a lock's holder.
@@ -111,7 +112,7 @@ def settle_pending(session: Session, watch: Watch, refresh: Refresh) -> None:
     if not pending:
         return
     names = ", ".join(short(item["resource"]["urn"]) for item in pending)
-    adopted, unknown = adopt(deployment)
+    adopted, unknown = adopt(deployment, lambda token, inputs: identify(session, token, inputs))
     settled = automation.Deployment(version=exported.version, deployment=adopted)
     unlocked(session, watch, lambda: session.stack.import_stack(settled))
     watch(Message("warning", f"an earlier update was cut off during: {names}; asking the cloud what came of it"))
@@ -120,10 +121,10 @@ def settle_pending(session: Session, watch: Watch, refresh: Refresh) -> None:
         watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
 
 
-def adopt(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def adopt(deployment: Mapping[str, Any], identify: Identify) -> tuple[dict[str, Any], list[str]]:
     """Return a deployment without pending operations, with what was being created in it under its id.
 
-    Also returns the URNs of what was being created and has no id that could be known.
+    Also returns the URNs of what was being created and has no id that `identify` knows.
     """
     resources = list(deployment.get("resources", []))
     known, unknown = {resource["urn"] for resource in resources}, []
@@ -140,9 +141,45 @@ def adopt(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return {**kept, "resources": resources}, unknown
 
 
-def identify(token: str, inputs: Mapping[str, Any]) -> str | None:
-    """Return the id that a cloud gives a resource because of its name; None if the name does not say it."""
+def identify(session: Session, token: str, inputs: Mapping[str, Any]) -> str | None:
+    """Return the id of a resource that may have been created: its name gives it, or the cloud finds it by its name.
+
+    None: nothing says it, or the cloud has none of that name.
+    """
+    if token in LOOKUPS:
+        return LOOKUPS[token](session, inputs)
     try:
-        return tables.find(token).id.format_map(inputs)
+        template = ARNS.get(token) or tables.find(token).id
+        known = {**account(session), **inputs} if ACCOUNT_ID in template else inputs
+        return template.format_map(known)
     except (PluginError, KeyError):
         return None
+
+
+def account(session: Session) -> dict[str, str]:
+    """Return what ids say of the account: its number, partition and region."""
+    sts = session.aws_client("sts")
+    caller = sts.get_caller_identity()
+    return {
+        "accountId": caller["Account"],
+        "partition": caller["Arn"].split(":")[1],
+        "region": sts.meta.region_name,
+    }
+
+
+def _mlflow_app(session: Session, inputs: Mapping[str, Any]) -> str | None:
+    pages = session.aws_client("sagemaker").get_paginator("list_mlflow_apps").paginate()
+    apps = [app for page in pages for app in page["Summaries"] if app["Name"] == inputs["name"]]
+    return next((app["Arn"] for app in apps if app["Status"] not in ("Deleting", "Deleted")), None)
+
+
+ACCOUNT_ID = "{accountId}"
+# Ids that are ARNs, and that the name gives.
+ARNS = {
+    "aws:sns/topic:Topic": "arn:{partition}:sns:{region}:{accountId}:{name}",
+    "aws:iam/policy:Policy": "arn:{partition}:iam::{accountId}:policy{path}{name}",
+}
+# What takes minutes to create, and so is cut off most often, and would be refused if it were created again.
+LOOKUPS: Mapping[str, Callable[[Session, Mapping[str, Any]], str | None]] = {
+    "aws:sagemaker/mlflowApp:MlflowApp": _mlflow_app,
+}

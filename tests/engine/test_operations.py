@@ -139,7 +139,7 @@ def test_what_the_cloud_did_finish_is_adopted(project: SmallProject, monkeypatch
     cut.communicate()
     (project.control / "go").touch()
     (project.notes / "first").write_text(json.dumps({"title": "first", "text": "wait"}))
-    monkeypatch.setattr(recovery, "identify", lambda token, inputs: inputs["title"])
+    monkeypatch.setattr(recovery, "identify", lambda session, token, inputs: inputs["title"])
     watched = Watched()
     engine.up(project.session(), watched)
     made = {name for op, name, state in watched.steps if (op, state) == ("create", "done")}
