@@ -1,6 +1,11 @@
 """Options of the whole suite."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test fails because a machine is slow: neither one example's time nor the drawing of examples is judged.
+settings.register_profile("stile", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stile")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
