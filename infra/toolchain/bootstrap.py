@@ -135,6 +135,8 @@ def run_step(title: str, command: list[str], *, source: str, folder: Path | None
         process.terminate()
         process.wait()
         reader.join()
+        if process.stdout is not None:
+            process.stdout.close()
     if process.returncode:
         raise StepFailed(f"{title} failed (exit code {process.returncode})", source, list(output))
     say(f"{title}: done in {time.monotonic() - started:.0f} s" + (" \x1b[K" if live else ""))
