@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from infra.clouds import Cloud, connect
 from infra.engine import Session
 from infra.engine.recovery import is_new_boot
+from infra.environments import read_config
 from infra.errors import UsageError
 
 
@@ -55,6 +56,11 @@ class Deployed:
         if wanted is None and len(self.models) != 1:
             raise UsageError(f"{self.name} has several models", fix=f"--model, one of: {known}")
         return self.models[wanted] if wanted is not None else next(iter(self.models.values()))
+
+    def use_case(self, model: DeployedModel) -> str:
+        """The use case that the stack's config names for a model."""
+        config = read_config(self.session.environment.config_path)
+        return str(config["stile:platform"]["models"][model.name]["use_case"])
 
 
 def find_deployed(session: Session) -> Deployed:

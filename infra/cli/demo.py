@@ -78,10 +78,9 @@ def show(session: Session, reporter: console.Reporter) -> Shown:
 
 def put_raw_data(deployed: Deployed, model: DeployedModel, reporter: console.Reporter) -> None:
     """Put the raw files into the data bucket, where the jobs look for them."""
-    environment = deployed.session.environment
-    use_case = read_config(environment.config_path)["stile:platform"]["models"][model.name]["use_case"]
+    use_case = deployed.use_case(model)
     reporter.progress("laying out the raw data")
-    files = demo_data.raw_files(use_case, environment.state_dir / "demo")
+    files = demo_data.raw_files(use_case, deployed.session.environment.state_dir / "demo")
     sent = deployed.cloud.put_files(deployed.bucket, files)
     reporter.progress(f"{sent} of {len(files)} raw files sent to s3://{deployed.bucket}/raw/{use_case}/")
 

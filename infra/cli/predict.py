@@ -14,7 +14,7 @@ from infra.cli import console
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json, ModelName
 from infra.clouds import Answer
 from infra.deployed import Deployed, DeployedModel, find_deployed
-from infra.environments import find_environment, read_config
+from infra.environments import find_environment
 from infra.errors import UsageError
 
 Rows = Sequence[Mapping[str, Any]]
@@ -72,8 +72,7 @@ def held_out(deployed: Deployed, model: DeployedModel, count: int) -> Rows:
     execution = deployed.cloud.newest_run(model.pipeline)
     if execution is None:
         raise UsageError(f"{model.name} has no run to take rows from", fix=f"./stile run {deployed.name}, or --file")
-    config = read_config(deployed.session.environment.config_path)
-    use_case = config["stile:platform"]["models"][model.name]["use_case"]
+    use_case = deployed.use_case(model)
     return samples.held_out_rows(deployed.cloud, deployed.bucket, execution.rpartition("/")[2], use_case, count)
 
 
