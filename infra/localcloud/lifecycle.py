@@ -93,7 +93,7 @@ def start(cloud: str, state_dir: Path, progress: Progress) -> LocalCloud:
         except BaseException:
             _end(process.pid, made.boot_id)
             raise
-        _record(made, psutil.Process(process.pid).create_time())
+        _record(made)
         progress(f"the local cloud answers at {made.endpoint_url} ({time.monotonic() - began:.1f} s)")
         return made
 
@@ -119,7 +119,7 @@ def running(cloud: str, state_dir: Path) -> LocalCloud | None:
         state_dir=state_dir,
         log_path=Path(record["log_path"]),
     )
-    if _lives(found.pid, record["pid_created"]):
+    if _lives(found):
         return found
     # Killed rather than stopped: what it had started died with it or is ended here.
     if child := _CHILDREN.pop(found.pid, None):
@@ -285,14 +285,13 @@ def _not_ready(cloud: LocalCloud, why: str) -> LocalCloudError:
     )
 
 
-def _record(cloud: LocalCloud, created: float) -> None:
+def _record(cloud: LocalCloud) -> None:
     """Write the state file whole or not at all."""
     path = _state_path(cloud.cloud, cloud.state_dir)
     document = {
         "schema": SCHEMA,
         "cloud": cloud.cloud,
         "pid": cloud.pid,
-        "pid_created": created,
         "boot_id": cloud.boot_id,
         "endpoint_url": cloud.endpoint_url,
         "registry_url": cloud.registry_url,
@@ -304,11 +303,13 @@ def _record(cloud: LocalCloud, created: float) -> None:
     fresh.replace(path)
 
 
-def _lives(pid: int, created: float) -> bool:
-    """True if this very process runs; another one may have its number by now."""
+def _lives(cloud: LocalCloud) -> bool:
+    """True if this very process runs; another one may have its number by now.
+
+    The mark of its boot tells them apart. The time at which it began would not: that moves when the clock is set.
+    """
     try:
-        process = psutil.Process(pid)
-        return bool(process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE)
+        return _is_marked(psutil.Process(cloud.pid), cloud.boot_id)
     except psutil.NoSuchProcess:
         return False
 

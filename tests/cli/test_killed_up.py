@@ -43,10 +43,12 @@ def apps(project: Project) -> list[str]:
 def kill_while_the_app_is_created(project: Project) -> None:
     """Kill the command and the CLI, as when a machine goes down, once the cloud has begun with the slowest part."""
     command = [sys.executable, "-m", "infra.cli", "up", ENVIRONMENT]
-    busy = subprocess.Popen(command, cwd=project.folder, env=project.variables, stderr=subprocess.DEVNULL)
+    said = project.folder / "up.txt"
+    with said.open("w") as output:
+        busy = subprocess.Popen(command, cwd=project.folder, env=project.variables, stdout=output, stderr=output)
     deadline = time.monotonic() + 300
     while not apps(project):
-        assert busy.poll() is None
+        assert busy.poll() is None, said.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     children = psutil.Process(busy.pid).children(recursive=True)

@@ -70,7 +70,6 @@ def test_another_process_with_the_recorded_number_is_not_the_cloud(state_dir: Pa
         "schema": "stile.local/1",
         "cloud": "aws",
         "pid": os.getpid(),
-        "pid_created": 1.0,
         "boot_id": "none",
         "endpoint_url": "http://127.0.0.1:1",
         "registry_url": "http://127.0.0.1:2",

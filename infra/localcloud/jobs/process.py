@@ -195,6 +195,11 @@ class JobProcess:
         if self._command.contained:
             if self._popen.returncode is None:
                 self._popen.kill()  # the namespace's init dies with it, and the kernel kills the rest
+                return
+            # Killed between its fork and the child's wish to die with it, `unshare` leaves an init that runs on.
+            for process in _of_session(self.pid):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
             return
         while members := self.tree():
             for process in members:
@@ -220,6 +225,14 @@ def _die_with_parent() -> tuple[str, ...]:
         LOG.warning("setpriv (util-linux) is missing: jobs may outlive a killed local cloud")
         return ()
     return (setpriv, "--pdeathsig", "KILL", "--")
+
+
+def _of_session(pid: int) -> Iterator[psutil.Process]:
+    """Yield the processes of a session: its number is not given again while it has members."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == pid:
+                yield process
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -128,6 +128,26 @@ def test_a_program_without_a_handler_ends_at_once(start: Start) -> None:
     assert job.wait(30) == Exit(128 + signal.SIGTERM, Ending.STOPPED)
 
 
+def test_a_stop_before_the_program_stands_ends_the_job(tmp_path: Path) -> None:
+    """Protects: an init that did not yet ask to die with its parent neither runs on nor keeps the job from ending."""
+    argv = ("sh", "-c", "sleep 76505; :")  # a parent and its child, as `unshare` and its fork are at that moment
+    command = Command(argv, {"PATH": os.environ["PATH"]}, tmp_path, contained=True)
+    job = process.start(command, log_path=tmp_path / "log", sink=lambda _: None)
+    wait_until(lambda: bool(sleeping("76505")))
+    job.stop()
+    assert job.wait(30) == Exit(128 + signal.SIGKILL, Ending.STOPPED)
+    assert sleeping("76505") == []
+
+
+@pytest.mark.slow
+def test_a_stop_at_any_moment_of_the_start_ends_the_job(start: Start) -> None:
+    for hundredth in range(40):
+        job, _ = start("import time; time.sleep(600)", Limits(stop_grace_seconds=300))
+        threading.Event().wait(hundredth / 1000)
+        job.stop()
+        assert job.wait(30) is not None, hundredth
+
+
 def test_the_time_limit_ends_a_job(start: Start) -> None:
     job, _ = start("import time; time.sleep(600)", Limits(max_runtime_seconds=0.5))
     ended = job.wait(30)
