@@ -1,9 +1,13 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and the one local AWS cloud that its tests share."""
 
 import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.localcloud.cloud import crane, local_aws
+
+__all__ = ["crane", "local_aws"]
 
 # No test fails because a machine is slow: neither one example's time nor the drawing of examples is judged.
 settings.register_profile("stile", deadline=None, suppress_health_check=[HealthCheck.too_slow])

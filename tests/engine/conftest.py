@@ -1,13 +1,10 @@
-"""A small project per test; a running local AWS cloud for those that look at what resources hold."""
+"""A small project per test."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.engine.small_project import SmallProject, make
-from tests.localcloud.cloud import crane, local_aws
-
-__all__ = ["crane", "local_aws", "project"]
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """The fixture `local_aws`: one running local AWS cloud for a whole test session, with clients for it.
 
-Other tests reuse it: `from tests.localcloud.cloud import local_aws` in their conftest.py (pytest finds fixtures by
-name there), then take `local_aws: LocalAws` as an argument. Starting takes about a second. Tests share the cloud, so
-each gives its resources names of its own (`local_aws.name("bucket")`).
+tests/conftest.py gives it to all tests. Starting takes about a second. Tests share the cloud, so each gives its
+resources names of its own (`local_aws.name("bucket")`).
 """
 
 import itertools

@@ -7,11 +7,8 @@ import pytest
 
 from infra.providers.kit.resource import Log, Plugin, PluginError, Resource
 from infra.providers.stile import programs
-from tests.localcloud.cloud import crane, local_aws
 from tests.providers.stile.small_aws import SmallAws
 from tests.providers.stile.small_project import serve_registry, write_project
-
-__all__ = ["crane", "local_aws"]
 
 
 @pytest.fixture
