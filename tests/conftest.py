@@ -1,6 +1,7 @@
 """Options of the whole suite, and the one local AWS cloud that its tests share."""
 
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,21 @@ settings.load_profile("stile")
 # that interrupt a command would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each worker gets whole files, one of them all that share the demo; the longest first, so that none is left alone.
+
+    What ends the demo comes last of those.
+    """
+    marks: dict[Path, set[str]] = {}
+    for item in items:
+        marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
+        shares_demo = item.path.is_relative_to(Path(__file__).parent / "e2e")
+        item.add_marker(pytest.mark.xdist_group("e2e" if shares_demo else str(item.path)))
+    items.sort(key=lambda item: [name not in marks[item.path] for name in ("e2e", "slow")])
+    items.sort(key=lambda item: item.get_closest_marker("ends_the_demo") is not None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

