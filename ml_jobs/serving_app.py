@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,31 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
-from ml_jobs import matrix
+from ml_jobs import http_answers, matrix
+from ml_jobs.http_answers import JSON, Problem, RefusedRequestError, not_routed, refused, to_json
 from ml_jobs.matrix import BadInstanceError
 from ml_jobs.use_cases import UseCase
 
-log = logging.getLogger("ml_jobs.serve")
-JSON = "application/json"
 MAX_ROWS = 10_000
-MAX_BODY_BYTES = 25 * 1024 * 1024  # the vendor's limit of a real-time request
 MAX_PROBLEMS = 20
-
-
-class Problem(NamedTuple):
-    """What is wrong with a request; `path` says where in its body, None the body as a whole."""
-
-    message: str
-    path: str | None
-
-
-class RefusedRequestError(Exception):
-    """A request is not answered; `status` is the HTTP status, `problems` says why."""
-
-    def __init__(self, status: int, *problems: Problem) -> None:
-        super().__init__(problems[0].message)
-        self.status = status
-        self.problems = problems
 
 
 @dataclass(frozen=True)
@@ -77,7 +58,7 @@ class Predictor:
             {"event_id": instance[case.event_id], "probability": value, case.positive: value >= case.threshold}
             for instance, value in zip(instances, predicted, strict=True)
         ]
-        return _json({"predictions": predictions, "model": self._identity})
+        return to_json({"predictions": predictions, "model": self._identity})
 
 
 def read_instances(body: bytes) -> list[Any]:
@@ -156,53 +137,24 @@ def make_app(predictor: Predictor, thread: ThreadPoolExecutor) -> Starlette:
             body = await _body(request)
             answer = await asyncio.get_running_loop().run_in_executor(thread, predictor.answer, body)
         except RefusedRequestError as error:
-            return _refused(error.status, error.problems)
+            return refused(error.status, error.problems)
         except ClientDisconnect:
-            return _refused(400, [Problem("the client left before its request was whole", None)])
+            return refused(400, [Problem("the client left before its request was whole", None)])
         except Exception as error:  # noqa: BLE001 - whatever a model raises is told to the client, and logged whole
             problem = Problem(f"the model failed: {type(error).__name__}", None)
-            return _refused(500, [problem], traceback=traceback.format_exc())
+            return refused(500, [problem], traceback=traceback.format_exc())
         return Response(answer, media_type=JSON)
 
     async def ping(_request: Request) -> Response:
         return Response()
 
     routes = [Route("/invocations", invocations, methods=["POST"]), Route("/ping", ping, methods=["GET"])]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _not_routed})
+    return Starlette(routes=routes, exception_handlers={HTTPException: not_routed})
 
 
 async def _body(request: Request) -> bytes:
-    """Return the request's body, of JSON by its content type (or by default) and not above MAX_BODY_BYTES."""
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    """Return the request's body, of JSON by its content type (or by default)."""
+    kind = http_answers.content_type(request, JSON)
     if kind != JSON:
         raise RefusedRequestError(415, Problem(f"content type {kind} is not supported; send {JSON}", None))
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise RefusedRequestError(413, Problem(f"the body is larger than {MAX_BODY_BYTES} bytes", None))
-    return bytes(body)
-
-
-async def _not_routed(request: Request, error: Exception) -> Response:
-    """Answer an unknown path (404) or method (405) in the form of all errors."""
-    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
-    problem = Problem(f"{request.method} {request.url.path} is not served", None)
-    return _refused(status, [problem], headers=headers)
-
-
-def _refused(
-    status: int, problems: Sequence[Problem], headers: Mapping[str, str] | None = None, **logged: str
-) -> Response:
-    """Answer an error, and log it as one line of JSON."""
-    first = problems[0]._asdict()
-    log.log(
-        logging.ERROR if status >= 500 else logging.WARNING, "%s", _json({"status": status} | first | logged).decode()
-    )
-    content = {"error": first, "problems": [problem._asdict() for problem in problems]}
-    return Response(_json(content), status, headers, media_type=JSON)
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    """Return JSON in ASCII: a text of the request may hold half a surrogate pair, which UTF-8 cannot."""
-    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+    return await http_answers.read_body(request)

@@ -17,9 +17,10 @@ from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it 
 from ml_jobs import matrix, model_file
 from ml_jobs.artifacts import file_sha256
 from ml_jobs.errors import JobError
-from ml_jobs.serve import listening_socket, load_predictor
+from ml_jobs.http_answers import MAX_BODY_BYTES
+from ml_jobs.http_server import listening_socket
+from ml_jobs.serve import load_predictor
 from ml_jobs.serving_app import (
-    MAX_BODY_BYTES,
     MAX_PROBLEMS,
     MAX_ROWS,
     Predictor,
