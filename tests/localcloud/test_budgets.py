@@ -80,6 +80,25 @@ def test_notifications_and_subscribers_change_one_by_one(budgets: Any, named: di
         budgets.delete_notification(**named, Notification=threshold(90))
 
 
+def test_a_subscriber_is_changed_and_the_last_one_takes_its_notification_along(
+    budgets: Any, named: dict[str, str]
+) -> None:
+    budgets.create_notification(**named, Notification=threshold(80), Subscribers=[SUBSCRIBER])
+    mail = {"SubscriptionType": "EMAIL", "Address": "team@example.com"}
+    notified = {**named, "Notification": threshold(80)}
+    budgets.update_subscriber(**notified, OldSubscriber=SUBSCRIBER, NewSubscriber=mail)
+    assert budgets.describe_subscribers_for_notification(**notified)["Subscribers"] == [mail]
+    with refusal("NotFoundException"):
+        budgets.update_subscriber(**notified, OldSubscriber=SUBSCRIBER, NewSubscriber=mail)
+    budgets.delete_subscriber(**notified, Subscriber=mail)
+    assert budgets.describe_notifications_for_budget(**named)["Notifications"] == []
+
+
+def test_all_budgets_are_listed(budgets: Any, named: dict[str, str]) -> None:
+    listed = budgets.get_paginator("describe_budgets").paginate(AccountId=ACCOUNT, PaginationConfig={"PageSize": 1})
+    assert named["BudgetName"] in [budget["BudgetName"] for page in listed for budget in page["Budgets"]]
+
+
 def test_a_budget_that_is_missing_or_taken_is_refused(budgets: Any, named: dict[str, str]) -> None:
     with refusal("DuplicateRecordException", "already exists"):
         budgets.create_budget(AccountId=ACCOUNT, Budget=settings(named["BudgetName"], "1"))

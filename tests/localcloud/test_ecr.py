@@ -145,3 +145,26 @@ def test_what_is_not_emulated_says_so(ecr: Any, repository: str) -> None:
     with refusal("InternalFailure") as raised:
         ecr.initiate_layer_upload(repositoryName=repository)
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_a_manifest_is_put_under_another_tag(ecr: Any, repository: str, push: Any) -> None:
+    """Protects: retagging as people do it, by putting the same manifest again."""
+    digest = push(repository, "one", tag="first")
+    manifest = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": "first"}])["images"][0]
+    put = ecr.put_image(repositoryName=repository, imageManifest=manifest["imageManifest"], imageTag="second")
+    assert put["image"]["imageId"] == {"imageDigest": digest, "imageTag": "second"}
+    (detail,) = ecr.describe_images(repositoryName=repository)["imageDetails"]
+    assert sorted(detail["imageTags"]) == ["first", "second"]
+
+
+def test_a_repositorys_policy_and_scanning_are_kept(ecr: Any, repository: str) -> None:
+    pull = {"Sid": "pull", "Effect": "Allow", "Principal": "*", "Action": ["ecr:BatchGetImage"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [pull]})
+    ecr.set_repository_policy(repositoryName=repository, policyText=policy)
+    assert json.loads(ecr.get_repository_policy(repositoryName=repository)["policyText"]) == json.loads(policy)
+    ecr.delete_repository_policy(repositoryName=repository)
+    with refusal("RepositoryPolicyNotFoundException"):
+        ecr.get_repository_policy(repositoryName=repository)
+    ecr.put_image_scanning_configuration(repositoryName=repository, imageScanningConfiguration={"scanOnPush": True})
+    (described,) = ecr.describe_repositories(repositoryNames=[repository])["repositories"]
+    assert described["imageScanningConfiguration"] == {"scanOnPush": True}

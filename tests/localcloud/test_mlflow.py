@@ -144,6 +144,8 @@ def test_a_tracking_server_keeps_its_records_over_a_stop(
     made = httpx.post(f"{url}/api/2.0/mlflow/experiments/create", json={"name": "kept"}).json()["experiment_id"]
     sagemaker.stop_mlflow_tracking_server(TrackingServerName=name)
     assert eventually(lambda: described("Stopped"))["IsActive"] == "Inactive"
+    (listed,) = sagemaker.list_mlflow_tracking_servers(TrackingServerStatus="Stopped")["TrackingServerSummaries"]
+    assert listed["TrackingServerName"] == name
     with refusal("ConflictException", "not running"):
         sagemaker.create_presigned_mlflow_tracking_server_url(TrackingServerName=name)
     sagemaker.start_mlflow_tracking_server(TrackingServerName=name)

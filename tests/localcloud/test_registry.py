@@ -208,3 +208,23 @@ def test_an_operation_that_is_newer_than_this_cloud_says_so(local_aws: LocalAws)
     assert answer.status_code == 501
     assert answer.json()["__type"] == "InternalFailure"
     assert "InventedLater" in answer.json()["message"]
+
+
+def test_a_groups_policy_is_kept_until_it_is_deleted(sagemaker: Any, group: str) -> None:
+    """Protects: a group that is shared with another account stays shared."""
+    policy = '{"Version": "2012-10-17", "Statement": []}'
+    with refusal("ValidationException", "Cannot find Model Package Group Policy"):
+        sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)
+    sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
+    assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
+    sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
+    with refusal("ValidationException", "Cannot find Model Package Group Policy"):
+        sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
+
+
+def test_a_batch_tells_what_exists_and_what_does_not(sagemaker: Any, group: str) -> None:
+    arn = register(sagemaker, group)
+    gone = f"{arn}9"
+    answer = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn, gone])
+    assert answer["ModelPackageSummaries"][arn]["ModelPackageVersion"] == 1
+    assert answer["BatchDescribeModelPackageErrorMap"][gone]["ErrorCode"] == "ValidationException"

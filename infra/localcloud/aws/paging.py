@@ -51,7 +51,10 @@ class Listing(Generic[Listed]):
             keyed.reverse()
         if token := request.get("NextToken"):
             last = _read_token(token, request)
-            keyed = [entry for entry in keyed if _is_after(_order(entry), last, descending=descending)]
+            try:
+                keyed = [entry for entry in keyed if _is_after(_order(entry), last, descending=descending)]
+            except TypeError as error:  # a value of another kind than this list is sorted by
+                raise _bad_token() from error
         size = request.get("MaxResults") or self.page_size
         page, rest = keyed[:size], keyed[size:]
         answer: dict[str, Any] = {self.key: [self.summary(record) for _, _, record in page]}

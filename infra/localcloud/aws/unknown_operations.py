@@ -1,13 +1,14 @@
-"""Lets an operation that this LocalStack's service models do not know be refused as not implemented, never with 500.
+"""Lets a request that this LocalStack cannot read be refused by name, never with 500.
 
-Clients' models are newer than the dated ones here, so that they know operations that are unknown to these.
+Clients' models are newer than the dated ones here, so that they know operations that are unknown to these: not
+implemented. And a body that is no request of its operation is the client's error.
 """
 
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.handlers.service import ServiceRequestParser
-from localstack.aws.protocol.parser import OperationNotFoundParserError, UnknownParserError
+from localstack.aws.protocol.parser import OperationNotFoundParserError, RequestParserError
 from localstack.runtime import hooks
 from localstack.utils.patch import patch
 
@@ -20,21 +21,29 @@ def refuse_unknown_operations() -> None:
 
 def _parse(parse: Any, self: ServiceRequestParser, context: RequestContext) -> Any:
     try:
-        return parse(self, context)
-    except (OperationNotFoundParserError, UnknownParserError) as error:
-        asked = context.request.headers.get("X-Amz-Target")
-        if context.service is None or not _is_unknown(context, asked, error):
+        parsed = parse(self, context)
+    except RequestParserError as error:
+        if context.service is None:
             raise
-        # The error is written in the shape of the service's protocol, for which LocalStack needs any operation.
-        context.operation = context.service.operation_model(context.service.operation_names[0])
-        action = (asked or context.request.path).rpartition(".")[2]
-        message = f"The API action '{action}' for service '{context.service.service_name}' is not implemented."
-        raise CommonServiceException("InternalFailure", message, status_code=501) from error
+        raise _refusal(context, error) from error
+    if context.service is not None and context.service_request is None:  # a body that is `null`
+        raise _serialization("the body is no structure")
+    return parsed
 
 
-def _is_unknown(context: RequestContext, asked: str | None, error: Exception) -> bool:
-    """A request may be unreadable for other reasons; those stay what they are."""
-    if isinstance(error, OperationNotFoundParserError):
-        return True
+def _refusal(context: RequestContext, error: RequestParserError) -> CommonServiceException:
+    asked = context.request.headers.get("X-Amz-Target")
+    action = (asked or context.request.path).rpartition(".")[2]
     known = context.service.operation_names if context.service else []
-    return asked is not None and asked.rpartition(".")[2] not in known
+    # The error is written in the shape of the service's protocol, for which LocalStack needs any operation.
+    if context.service is not None and context.operation is None:
+        context.operation = context.service.operation_model(action if action in known else known[0])
+    if isinstance(error, OperationNotFoundParserError) or (asked is not None and action not in known):
+        service = context.service.service_name if context.service else ""
+        message = f"The API action '{action}' for service '{service}' is not implemented."
+        return CommonServiceException("InternalFailure", message, status_code=501)
+    return _serialization(str(error))
+
+
+def _serialization(why: str) -> CommonServiceException:
+    return CommonServiceException("SerializationException", why, status_code=400, sender_fault=True)

@@ -186,7 +186,9 @@ def list_executions(context: RequestContext, request: Request) -> dict[str, Any]
 
 
 def list_steps(context: RequestContext, request: Request) -> dict[str, Any]:
-    """ListPipelineExecutionSteps: those that have begun."""
+    """ListPipelineExecutionSteps: those that have begun. The model has the ARN optional, the vendor does not."""
+    if not request.get("PipelineExecutionArn"):
+        raise validation("PipelineExecutionArn is required.")
     return STEPS.page(list(_get_execution(context, request).steps.values()), request)
 
 
