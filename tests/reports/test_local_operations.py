@@ -1,4 +1,4 @@
-"""The page of the local cloud's operations says what its services list now, and each has a test by an official client."""
+"""The page of the local cloud's operations is fresh, and an official client tests each of them."""
 
 import re
 

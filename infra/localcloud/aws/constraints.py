@@ -22,7 +22,9 @@ def check_request(shape: Shape | None, request: Mapping[str, Any]) -> None:
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    if shape.type_name == "structure":
+    if value is None:
+        yield _missing(path)
+    elif shape.type_name == "structure":
         yield from _structure(shape, value, path)
     elif shape.type_name == "list":
         yield from _sized(shape, value, path)
@@ -46,7 +48,11 @@ def _structure(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[st
         if value.get(name) is not None:
             yield from _problems(member, value[name], at)
         elif name in shape.required_members:
-            yield f"Value null at '{at}' failed to satisfy constraint: Member must not be null"
+            yield _missing(at)
+
+
+def _missing(path: str) -> str:
+    return f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
 
 
 def _failed(value: object, path: str, constraint: str) -> str:
