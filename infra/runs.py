@@ -13,6 +13,8 @@ from infra.errors import RunFailed
 # Ours, on every cloud: `runs/<execution>/<step>/<output>/<file>`
 DECISION_KEY = "runs/{execution}/govern/decision/decision.json"
 REGISTERED_KEY = "runs/{execution}/register/registered/registered.json"
+# How many lines of its log a failure shows.
+LAST_LINES = 15
 
 
 class _Facts(BaseModel):
@@ -72,8 +74,8 @@ def follow(cloud: Cloud, execution: str, changed: Callable[[Step], None], poll_s
         time.sleep(poll_seconds)
 
 
-def require_success(cloud: Cloud, run: Run, lines: int = 15) -> None:
-    """Raise for a run that did not succeed, with the failed step's reason and its last log lines.
+def require_success(cloud: Cloud, run: Run, environment: str) -> None:
+    """Raise for a run that did not succeed, with the failed step's reason, its last log lines and the way to all.
 
     Raises:
         RunFailed: the run failed or was stopped.
@@ -83,12 +85,13 @@ def require_success(cloud: Cloud, run: Run, lines: int = 15) -> None:
     failed = next((step for step in run.steps if step.status == "failed"), None)
     if failed is None:
         raise RunFailed(f"run {run.execution} {run.status}: {run.reason or 'no reason given'}")
-    tail = list(cloud.log_lines(failed.job, failed.name, lines)) if failed.job else []
+    tail = cloud.log(failed.job).last_words(LAST_LINES) if failed.job else []
     raise RunFailed(
         "\n".join(
             [f"step {failed.name} of run {run.execution} failed: {failed.reason}", *(f"  {line}" for line in tail)]
         ),
         path=failed.job,
+        fix=f"its whole log: ./stile logs {failed.name} {environment}",
     )
 
 

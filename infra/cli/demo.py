@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra import demo_data, engine, program, releases, runs
+from infra import demo_data, engine, failures, program, releases, runs
 from infra.cli import console
 from infra.cli.options import Json
 from infra.cli.predict import Rows, ask, held_out, latency_ms, require_endpoint, told
@@ -53,7 +53,7 @@ def show(session: Session, reporter: console.Reporter) -> Shown:
     """Go through the value chain once."""
     releases.withdraw_lost(session, reporter.progress)
     reporter.heading("1  Provision: the real Pulumi, one Python definition")
-    up = engine.up(session, reporter.watch)
+    up = failures.provision(session, reporter.watch)
     reporter.say(f"  {console.summary(up.changes)}; {up.seconds:.1f} s")
     deployed = find_deployed(session)
     model = deployed.model(None)
@@ -93,7 +93,7 @@ def release(deployed: Deployed, model: DeployedModel, candidate: str, run: Run, 
     releases.write(session, model.name, version)
     where = session.environment.config_path.relative_to(session.environment.root)
     reporter.say(f"  {where} names version {version.version}, sha256 {version.sha256[:12]}...")
-    outcome = engine.up(session, reporter.watch)
+    outcome = failures.provision(session, reporter.watch)
     reporter.say(f"  {console.summary(outcome.changes)}; {outcome.seconds:.1f} s")
     return find_deployed(session)
 

@@ -55,11 +55,11 @@ def status(cloud: CloudName = "aws", json: Json = False) -> None:
 
 @app.command()
 def logs(cloud: CloudName = "aws") -> None:
-    """Write the local cloud's log on stdout."""
-    found = lifecycle.running(cloud, state_dir())
-    if found is None:
-        raise LocalCloudError(f"the local cloud ({cloud}) does not run", fix="stile local start")
-    with found.log_path.open(errors="replace") as log:
+    """Write the local cloud's log on stdout; of one that did not start, what it left."""
+    path = lifecycle.log_path(cloud, state_dir())
+    if not path.exists():
+        raise LocalCloudError(f"the local cloud ({cloud}) has not run, or was stopped", fix="./stile local start")
+    with path.open(errors="replace") as log:
         shutil.copyfileobj(log, sys.stdout)
 
 

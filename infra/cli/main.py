@@ -13,6 +13,8 @@ from infra.cli import console
 from infra.errors import StileError
 
 INTERRUPTED = 130
+# Commands that one stops oneself when one has seen enough: nothing was broken off.
+ENDED_BY_CTRL_C = ("logs",)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ COMMANDS = (
     Command("run", "Run a model's pipeline: data, training, evaluation, govern, registration.", WORK),
     Command("release", "Name the model version that is to be live; the next `up` deploys it.", WORK),
     Command("predict", "Ask an endpoint.", WORK),
-    Command("status", "Show what an environment consists of.", WORK),
+    Command("status", "Show the platform: its stages, its models, what is live, and what is due.", WORK),
+    Command("logs", "Write the log of a job, an endpoint or a whole pipeline's run; --follow stays with it.", WORK),
     Command("refresh", "Compare the state with the cloud, and make the state true.", WORK),
     Command("destroy", "Delete an environment; data and registered models stay.", WORK),
     Command("env", "Print the variables with which plain `pulumi` does the same as `stile`.", AROUND),
@@ -79,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
-    if result == INTERRUPTED:
+    if result == INTERRUPTED and invoked(arguments) not in ENDED_BY_CTRL_C:
         console.say("stopped")
     return result if isinstance(result, int) else 0
 

@@ -63,7 +63,7 @@ def execute(deployed: Deployed, model: DeployedModel, parameters: Mapping[str, s
         cloud.stop_run(execution)
         runs.follow(cloud, execution, lambda step: tell_step(reporter, step))
         raise Interrupted(f"run {execution.rpartition('/')[2]} was stopped") from stopped
-    runs.require_success(cloud, run)
+    runs.require_success(cloud, run, deployed.name)
     return run
 
 

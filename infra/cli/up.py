@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra import engine, program
+from infra import engine, failures, program
 from infra.cli import console
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json, Yes
 from infra.engine import Outcome
@@ -23,7 +23,7 @@ def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = Fal
         console.say(f"planned: {console.summary(planned.changes)}")
         console.confirm(f"Change {found.name}, a real environment?", yes=yes)
     with console.Reporter() as reporter:
-        outcome = engine.up(session, reporter.watch)
+        outcome = failures.provision(session, reporter.watch)
     console.say(f"{found.name}: {console.summary(outcome.changes)}; {outcome.seconds:.1f} s")
     if json:
         console.emit("up", {"environment": found.name, **described(outcome), "outputs": outcome.outputs})

@@ -1,8 +1,9 @@
 """What the commands do on a cloud beyond provisioning: runs, model versions, predictions; types and dispatch."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -40,12 +41,14 @@ class Run:
     Attributes:
         execution: the id that stands in the paths of its outputs, `runs/<execution>/`.
         reason: why it failed, in the cloud's words; None if it did not.
+        started: when it was asked for.
     """
 
     execution: str
     status: RunStatus
     steps: tuple[Step, ...]
     reason: str | None
+    started: datetime
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class ModelVersion:
         reason: why it was promoted or rejected.
         sha256: digest of its canonical model file.
         properties: what registration noted about it: candidate, execution, held-out metrics.
+        created: when it was registered.
     """
 
     version: int
@@ -65,6 +69,51 @@ class ModelVersion:
     reason: str
     sha256: str
     properties: Mapping[str, str]
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Live:
+    """What an endpoint serves.
+
+    Attributes:
+        status: in the cloud's word.
+        is_serving: whether it answers and nothing is under way.
+        config: the name of what is live: on SageMaker the endpoint configuration.
+        version, sha256: of the model that is live; None where its container was not told.
+        since: when what is live began to serve.
+        reason: why the last change failed, in the cloud's words; None if it did not.
+    """
+
+    endpoint: str
+    status: str
+    is_serving: bool
+    config: str
+    version: int | None
+    sha256: str | None
+    since: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a log, and when it was written."""
+
+    at: datetime
+    text: str
+
+
+class Log(Protocol):
+    """The log of a job or an endpoint, read from where the last look ended."""
+
+    def read(self) -> list[LogLine]:
+        """What came since the last look, oldest first; empty where nothing did, or nothing was ever written."""
+
+    def tail(self, lines: int) -> list[LogLine]:
+        """The last lines, oldest first; `read` goes on after them."""
+
+    def last_words(self, lines: int) -> list[str]:
+        """The last lines of whichever container began last: of the one that failed, where others serve on."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +158,25 @@ class Cloud(Protocol):
             CloudError: it is not there, or may not be read.
         """
 
-    def log_lines(self, job: str, step: str, limit: int) -> Iterator[str]:
-        """The last lines of a step's job's log, oldest first."""
+    def find_job(self, name: str) -> str | None:
+        """The full name of a job, as a step has it, by its name; None if there is none."""
+
+    def is_over(self, job: str) -> bool:
+        """Whether a job, by its full name, has ended."""
+
+    def log(self, source: str, since: datetime | None = None) -> Log:
+        """A log.
+
+        Args:
+            source: a job's full name as a step has it, or `endpoint/` and the endpoint's name.
+            since: leave out what was written before.
+        """
 
     def versions(self, group: str) -> list[ModelVersion]:
         """All versions of a model, newest first."""
 
-    def endpoint_status(self, endpoint: str) -> str:
-        """The endpoint's status in the cloud's word, or `none` where there is no such endpoint."""
+    def live(self, endpoint: str) -> Live | None:
+        """What an endpoint serves; None where there is no such endpoint."""
 
     def predict(self, endpoint: str, instances: Sequence[Mapping[str, Any]]) -> Answer:
         """Send one request with these rows.

@@ -1,18 +1,19 @@
 """Runs, model versions and predictions on SageMaker, through boto3."""
 
 import json
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from infra.clouds import Answer, ModelVersion, Run, RunStatus, Step, StepStatus, parse_answer
-from infra.errors import CloudError
+from infra.clouds import Answer, Live, ModelVersion, Run, RunStatus, Step, StepStatus, parse_answer
+from infra.clouds.aws_calls import told
+from infra.clouds.aws_logs import AwsLog
 
 RUN_STATUSES: dict[str, RunStatus] = {
     "Executing": "running",
@@ -29,26 +30,14 @@ STEP_STATUSES: dict[str, StepStatus] = {
     "Failed": "failed",
     "Succeeded": "succeeded",
 }
-LOG_GROUPS = {"training-job": "/aws/sagemaker/TrainingJobs", "processing-job": "/aws/sagemaker/ProcessingJobs"}
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _told(call: Callable[P, R]) -> Callable[P, R]:
-    """Turn the SDK's errors into ours: operation, code and the vendor's message."""
-
-    @wraps(call)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return call(*args, **kwargs)
-        except ClientError as error:
-            detail = error.response.get("Error", {})
-            raise CloudError(f"{error.operation_name}: {detail.get('Code')}: {detail.get('Message')}") from error
-        except BotoCoreError as error:
-            raise CloudError(str(error), fix="check the region and the credentials; `stile doctor`") from error
-
-    return wrapped
+# A job's kind in its ARN -> how it is described, and its name and status in requests and answers.
+JOBS = {
+    "training-job": ("describe_training_job", "TrainingJobName", "TrainingJobStatus"),
+    "processing-job": ("describe_processing_job", "ProcessingJobName", "ProcessingJobStatus"),
+}
+JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+JOB_IS_OVER = ("Completed", "Failed", "Stopped")
+SERVING = "InService"
 
 
 def connect(variables: Mapping[str, str]) -> "AwsCloud":
@@ -74,7 +63,7 @@ class AwsCloud:
             self._clients[service] = self._session.client(service, endpoint_url=self._endpoint_url)
         return self._clients[service]
 
-    @_told
+    @told
     def put_files(self, bucket: str, files: Mapping[str, Path]) -> int:
         """Upload what the bucket does not hold yet with this size."""
         s3 = self._client("s3")
@@ -85,7 +74,7 @@ class AwsCloud:
             s3.upload_file(str(path), bucket, key)
         return len(missing)
 
-    @_told
+    @told
     def start_run(self, pipeline: str, parameters: Mapping[str, str]) -> str:
         """Start a pipeline execution; return its ARN."""
         answer = self._client("sagemaker").start_pipeline_execution(
@@ -94,7 +83,7 @@ class AwsCloud:
         )
         return str(answer["PipelineExecutionArn"])
 
-    @_told
+    @told
     def run(self, execution: str) -> Run:
         """Describe an execution and its steps."""
         sagemaker = self._client("sagemaker")
@@ -108,16 +97,17 @@ class AwsCloud:
             status=RUN_STATUSES[described["PipelineExecutionStatus"]],
             steps=steps,
             reason=described.get("FailureReason"),
+            started=described["CreationTime"],
         )
 
-    @_told
+    @told
     def stop_run(self, execution: str) -> None:
         """Stop an execution and its jobs."""
         self._client("sagemaker").stop_pipeline_execution(
             PipelineExecutionArn=execution, ClientRequestToken=f"stop-{execution.rpartition('/')[2]}".ljust(32, "-")
         )
 
-    @_told
+    @told
     def newest_run(self, pipeline: str) -> str | None:
         """The ARN of the newest execution, or None."""
         found = self._client("sagemaker").list_pipeline_executions(
@@ -125,27 +115,39 @@ class AwsCloud:
         )["PipelineExecutionSummaries"]
         return str(found[0]["PipelineExecutionArn"]) if found else None
 
-    @_told
+    @told
     def read_object(self, bucket: str, key: str) -> bytes:
         """Read an object whole."""
         body: bytes = self._client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
-    @_told
-    def log_lines(self, job: str, step: str, limit: int) -> Iterator[str]:
-        """The last lines of a job in CloudWatch Logs."""
-        kind, _, name = job.partition("/")
-        logs = self._client("logs")
-        streams = logs.describe_log_streams(logGroupName=LOG_GROUPS[kind], logStreamNamePrefix=f"{name}/")["logStreams"]
-        lines: list[str] = []
-        for stream in streams:
-            events = logs.get_log_events(
-                logGroupName=LOG_GROUPS[kind], logStreamName=stream["logStreamName"], limit=limit, startFromHead=False
-            )["events"]
-            lines += [event["message"] for event in events]
-        return iter(lines[-limit:])
+    @told
+    def find_job(self, name: str) -> str | None:
+        """The job of that name, of whatever kind."""
+        if not JOB_NAME.fullmatch(name):
+            return None
+        return next((f"{kind}/{name}" for kind in JOBS if self._job_status(f"{kind}/{name}") is not None), None)
 
-    @_told
+    @told
+    def is_over(self, job: str) -> bool:
+        """True for a job that will write no more."""
+        return self._job_status(job) in JOB_IS_OVER
+
+    def log(self, source: str, since: datetime | None = None) -> AwsLog:
+        """A log in CloudWatch Logs."""
+        return AwsLog(self._client("logs"), source, since)
+
+    def _job_status(self, job: str) -> str | None:
+        kind, _, name = job.partition("/")
+        operation, key, status = JOBS[kind]
+        try:
+            return str(getattr(self._client("sagemaker"), operation)(**{key: name})[status])
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    @told
     def versions(self, group: str) -> list[ModelVersion]:
         """All packages of a group, newest first."""
         sagemaker = self._client("sagemaker")
@@ -156,16 +158,43 @@ class AwsCloud:
         described = [_version(sagemaker.describe_model_package(ModelPackageName=arn)) for arn in arns]
         return sorted(described, key=lambda item: -item.version)
 
-    def endpoint_status(self, endpoint: str) -> str:
-        """EndpointStatus, or `none`."""
+    @told
+    def live(self, endpoint: str) -> Live | None:
+        """The endpoint's configuration, and the model of its first variant."""
         try:
-            return str(self._client("sagemaker").describe_endpoint(EndpointName=endpoint)["EndpointStatus"])
+            found = self._client("sagemaker").describe_endpoint(EndpointName=endpoint)
         except ClientError as error:
-            if "Could not find endpoint" in str(error):
-                return "none"
-            raise CloudError(str(error)) from error
+            if _is_missing(error):
+                return None
+            raise
+        known = self._serving_environment(found["EndpointConfigName"])
+        version = known.get("STILE_MODEL_VERSION", "")
+        return Live(
+            endpoint=endpoint,
+            status=found["EndpointStatus"],
+            is_serving=found["EndpointStatus"] == SERVING,
+            config=found["EndpointConfigName"],
+            version=int(version) if version.isdigit() else None,
+            sha256=known.get("STILE_MODEL_SHA256"),
+            since=_began(found),
+            reason=found.get("FailureReason"),
+        )
 
-    @_told
+    def _serving_environment(self, config: str) -> Mapping[str, str]:
+        """The variables of a configuration's model; empty where one of the two was deleted."""
+        sagemaker = self._client("sagemaker")
+        try:
+            variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+            model = sagemaker.describe_model(ModelName=variants[0]["ModelName"])
+        except ClientError as error:
+            if _is_missing(error):
+                return {}
+            raise
+        container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
+        environment: Mapping[str, str] = container.get("Environment", {})
+        return environment
+
+    @told
     def predict(self, endpoint: str, instances: Sequence[Mapping[str, Any]]) -> Answer:
         """Invoke the endpoint with one JSON request."""
         started = time.perf_counter()
@@ -175,7 +204,7 @@ class AwsCloud:
         body: bytes = answer["Body"].read()
         return parse_answer(body, time.perf_counter() - started)
 
-    @_told
+    @told
     def tracking_url(self, tracking: str) -> str:
         """A presigned URL of the MLflow App or the tracking server, by its ARN."""
         sagemaker = self._client("sagemaker")
@@ -206,4 +235,20 @@ def _version(package: Mapping[str, Any]) -> ModelVersion:
         reason=package.get("ApprovalDescription", ""),
         sha256=properties.get("sha256", ""),
         properties=properties,
+        created=package["CreationTime"],
     )
+
+
+def _began(endpoint: Mapping[str, Any]) -> datetime:
+    """When the live variants began: a failed update touches the endpoint, but not them."""
+    images = [image for variant in endpoint.get("ProductionVariants", ()) for image in variant["DeployedImages"]]
+    began: datetime = min((image["ResolutionTime"] for image in images), default=endpoint["LastModifiedTime"])
+    return began
+
+
+def _is_missing(error: ClientError) -> bool:
+    """Tell a missing thing from any other mistake: SageMaker has one code for both, and says so in words only."""
+    detail = error.response.get("Error", {})
+    said = detail.get("Message", "").lower()
+    missing = any(words in said for words in ("could not find", "not found"))
+    return detail.get("Code") == "ResourceNotFound" or (detail.get("Code") == "ValidationException" and missing)

@@ -13,7 +13,7 @@ from infra import toolchain
 from infra.engine.cli import Cli
 from infra.engine.events import last_words
 from infra.environments import Environment, variables
-from infra.errors import ProvisioningError
+from infra.errors import ProvisioningError, ToolchainError
 from infra.localcloud import lifecycle
 from infra.localcloud.lifecycle import LocalCloud
 from infra.toolchain import Toolchain
@@ -101,6 +101,21 @@ def open_session(environment: Environment, progress: Progress) -> Session:
         install_stand_in(programs.pulumi, environment.pulumi_home)
         environment.backend_dir.mkdir(parents=True, exist_ok=True)
     return Session(environment, programs, cloud, open_stack(environment, programs, cloud))
+
+
+def session_as_it_stands(environment: Environment) -> Session | None:
+    """Open an environment without starting, installing or creating anything; None if it was never deployed.
+
+    Raises:
+        ToolchainError: the toolchain is not installed.
+        ProvisioningError: the stack cannot be opened.
+    """
+    programs = toolchain.find().toolchain()
+    if programs is None:
+        raise ToolchainError("the toolchain is not installed", fix="any of up, preview and env installs it")
+    cloud = lifecycle.running(environment.cloud, environment.state_dir) if environment.is_local else None
+    stack = existing_stack(environment, programs, cloud)
+    return None if stack is None else Session(environment, programs, cloud, stack)
 
 
 def start_local_cloud(environment: Environment, programs: Toolchain, progress: Progress) -> LocalCloud:

@@ -142,6 +142,12 @@ def stop(cloud: str, state_dir: Path, progress: Progress) -> bool:
         return found is not None
 
 
+def log_path(cloud: str, state_dir: Path) -> Path:
+    """Where the cloud that was started last writes its log, or wrote it if it did not start."""
+    _require_known(cloud)
+    return _home(cloud, state_dir) / "logs" / "cloud.log"
+
+
 def _require_known(cloud: str) -> None:
     if cloud != "aws":
         raise LocalCloudError(f"there is no local cloud for {cloud!r}", fix="local clouds: aws")
@@ -181,8 +187,8 @@ def _free_ports(count: int) -> list[int]:
 
 def _launch(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalCloud, subprocess.Popen[bytes]]:
     gateway, registry = _free_ports(2)
-    log_path = home / "logs" / "cloud.log"
-    for directory in (log_path.parent, home / "tmp", home / "root" / LIBRARY.parent):
+    path = log_path(cloud, state_dir)
+    for directory in (path.parent, home / "tmp", home / "root" / LIBRARY.parent):
         directory.mkdir(parents=True)
     (home / "root" / LIBRARY).symlink_to(CATALOGUE_ROOT / LIBRARY)
     made = LocalCloud(
@@ -192,9 +198,9 @@ def _launch(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalC
         endpoint_url=f"http://{HOST}:{gateway}",
         registry_url=f"http://{HOST}:{registry}",
         state_dir=state_dir,
-        log_path=log_path,
+        log_path=path,
     )
-    with log_path.open("wb") as log:
+    with path.open("wb") as log:
         process = subprocess.Popen(
             [PYTHON, "-m", "localstack.runtime.main"],
             cwd=home,
@@ -281,7 +287,9 @@ def _answers(client: httpx.Client, url: str) -> bool:
 def _not_ready(cloud: LocalCloud, why: str) -> LocalCloudError:
     tail = "\n".join(cloud.log_path.read_text(errors="replace").splitlines()[-15:])
     return LocalCloudError(
-        f"the local cloud did not start: {why}\n{tail}", path=str(cloud.log_path), fix="its whole log is at that path"
+        f"the local cloud did not start: {why}\n{tail}",
+        path=str(cloud.log_path),
+        fix="its whole log: ./stile local logs",
     )
 
 
