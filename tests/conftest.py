@@ -10,8 +10,10 @@ from tests.localcloud.cloud import crane, local_aws
 
 __all__ = ["crane", "local_aws"]
 
-# No test fails because a machine is slow: neither one example's time nor the drawing of examples is judged.
-settings.register_profile("stile", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test fails because a machine is slow: neither one example's time nor the drawing of examples is judged. The same
+# examples each time, so that a red run speaks of the change; `--hypothesis-profile=explore` looks for new ones.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("stile", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("stile")
 
 # A shell without job control starts background commands with Ctrl-C ignored, and their children inherit that: tests

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.test_arrows import imports, sources
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("components", "infra", "ml_jobs", "tests")
+PACKAGES = ("benchmarks", "components", "infra", "ml_jobs", "tests")
 # The same project under two names, released together.
 SAME = {"pydantic-core": "pydantic"}
 # Run as programs or named as strings; nothing imports them. Stubs and plugins are found by their names.
