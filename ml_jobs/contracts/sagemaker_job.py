@@ -8,9 +8,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ml_jobs.errors import JobError
 from ml_jobs.settings import container_path
 
 MAX_MESSAGE_CHARACTERS = 1024
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """Return one of a training job's configuration files, by its name below /opt/ml/input/config.
+
+    Raises:
+        JobError: it is missing or no JSON object.
+    """
+    path = container_path("/opt/ml/input/config") / name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise JobError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise JobError(f"{path} holds no JSON object")
+    return content
 
 
 def input_uris() -> dict[Path, str]:
@@ -28,10 +45,15 @@ def input_uris() -> dict[Path, str]:
 
 
 def report_failure(message: str) -> None:
-    """Leave the reason where the platform looks for it: FailureReason of training, ExitMessage of processing."""
+    """Leave the reason where the platform looks for it: FailureReason of training, ExitMessage of processing.
+
+    A reason that lies there already stays: a user's script may have left its own.
+    """
     reports = {"/opt/ml/input/config": "/opt/ml/output/failure", "/opt/ml/config": "/opt/ml/output/message"}
     for sign, target in reports.items():
         if container_path(sign).is_dir():
             path = container_path(target)
+            if path.exists():
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(message[:MAX_MESSAGE_CHARACTERS], encoding="utf-8")
