@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pulumi
 
@@ -15,7 +15,7 @@ from components.naming import Naming
 from components.pipeline import Pipeline
 from components.registry import Registry
 from components.spec import Model, Spec
-from components.stages import Role, implementation
+from components.stages import JOBS, Role, StepRole, implementation, together
 from components.storage import Storage
 from components.tracking import Tracking
 from components.training import NetworkIds, Training
@@ -71,11 +71,9 @@ class Platform(pulumi.ComponentResource):
         super().__init__("stile:index:Platform", self._naming.prefix, {}, opts)
         self.storage = self._storage()
         self.images = self._images()
-        self.identity = self._stage("identity", {"existing": self._existing_roles()})
-        self._allowed = (
-            self.identity.allow("storage", self.storage.grants),
-            self.identity.allow("images", self.images.grants),
-        )
+        self.identity = self._identity()
+        granted = together(self.identity.grants, self.storage.grants, self.images.grants)
+        self._allowed = self.identity.allow("access", granted)
         self.tracking = self._tracking()
         self.identity.allow("tracking", self.tracking.grants)
         self._training: Training = self._new_training()
@@ -103,14 +101,25 @@ class Platform(pulumi.ComponentResource):
         }
         return self._stage("images", _given(args))  # type: ignore[no-any-return]
 
+    def _identity(self) -> Identity:
+        baked = [name for name, model in self._spec.platform.models.items() if model.rollout.bake_seconds]
+        args = {
+            "region": self._spec.region,
+            "baked": baked,
+            "private": self._spec.platform.network.mode == "private",
+            "existing": self._existing_roles(),
+        }
+        return self._stage("identity", args)  # type: ignore[no-any-return]
+
     def _permissions(self, role: Role) -> list[pulumi.Resource]:
         """Return what must exist before a role may reach data and images."""
-        return [policies[role] for policies in self._allowed if role in policies]
+        return [self._allowed[role]] if role in self._allowed else []
 
     def _existing_roles(self) -> Mapping[Role, str]:
+        """Return the roles that are given; one that is given for jobs stands for all of theirs."""
         identity = self._spec.platform.identity
         roles: dict[Role, str | None] = {
-            "jobs": identity.job_role_arn,
+            **dict.fromkeys(JOBS, identity.job_role_arn),
             "pipeline": identity.pipeline_role_arn,
             "serving": identity.serving_role_arn,
             "tracking": identity.tracking_role_arn,
@@ -165,6 +174,7 @@ class Platform(pulumi.ComponentResource):
                 "template": self._training.template,
                 "data_uri": self.storage.uri,
                 "role": self.identity.roles["pipeline"],
+                "roles": {step: self.identity.roles[step] for step in get_args(StepRole)},
                 "group": registry.group,
             },
             name,

@@ -2,15 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from components.errors import StileError
 
-Role = Literal["jobs", "pipeline", "serving", "tracking"]
-"""Who acts: the jobs, the pipeline that starts them, the serving containers, the MLflow server."""
+StepRole = Literal["ingest", "validate", "train", "evaluate", "govern", "register"]
+"""The jobs of a pipeline, each with a role of its own; all candidates are trained under one."""
+
+Role = Literal[StepRole, "jobs", "pipeline", "serving", "tracking"]
+"""Who acts: a pipeline's jobs, the jobs that people start by hand, the pipeline, the serving containers, MLflow."""
+
+JOBS: tuple[Role, ...] = (*get_args(StepRole), "jobs")
+"""The roles of jobs."""
 
 Grants = Mapping[Role, Sequence[Mapping[str, Any]]]
 """Per role, statements in the cloud's own form; values may be outputs."""
+
+
+def together(*grants: Grants) -> dict[Role, list[Mapping[str, Any]]]:
+    """Join what several stages grant into one list of statements per role."""
+    joined: dict[Role, list[Mapping[str, Any]]] = {}
+    for one in grants:
+        for role, statements in one.items():
+            joined.setdefault(role, []).extend(statements)
+    return joined
+
 
 STAGES = {
     "identity": "Identity",

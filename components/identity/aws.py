@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.identity import IdentityArgs
-from components.stages import Grants, Role
+from components.stages import JOBS, Grants, Role, StepRole, together
 
 TRUST = {
     "Version": "2012-10-17",
@@ -16,43 +16,39 @@ TRUST = {
     ],
 }
 
-LOGS: Sequence[Mapping[str, Any]] = (
-    {
-        "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-        "Resource": ["arn:aws:logs:*:*:log-group:/aws/sagemaker/*"],
-    },
-    {
-        "Action": ["cloudwatch:PutMetricData"],
-        "Resource": ["*"],  # the action knows no resources
-        "Condition": {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
-    },
+LOGGING = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+
+LOG_GROUPS: Mapping[Role, tuple[str, ...]] = {
+    **dict.fromkeys(JOBS, ("ProcessingJobs",)),
+    "train": ("TrainingJobs",),
+    "jobs": ("Endpoints/*", "ProcessingJobs", "TrainingJobs"),
+    "serving": ("Endpoints/*",),
+}
+"""The log groups that each role writes, below /aws/sagemaker; SageMaker's agent writes them under the job's role."""
+
+# The role's network interfaces take these without conditions or resources, says the vendor, or its checks fail.
+# https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, the execution roles' sections on VPCs.
+NETWORKING = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
 )
 
-_RUNNERS = ("training-job", "processing-job")
-
-
-def _starting_jobs(job_role: pulumi.Input[str]) -> Sequence[Mapping[str, Any]]:
-    """What a pipeline needs to run its steps; SageMaker names their jobs `pipelines-<execution>-<step>-<random>`."""
-    verbs = [
-        f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop") for kind in ("Training", "Processing")
-    ]
-    return (
-        {
-            "Action": [*verbs, "sagemaker:AddTags"],
-            "Resource": [f"arn:aws:sagemaker:*:*:{runner}/pipelines-*" for runner in _RUNNERS],
-        },
-        {
-            "Action": ["iam:PassRole"],
-            "Resource": [job_role],
-            "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        },
-    )
+# How the policies were called before one held what several stages grant.
+FORMER = {"access": "storage", "pipeline-access": "jobs"}
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """Four IAM roles, each allowed only what the stages grant it."""
+    """IAM roles, one for each who acts, each allowed only what the stages grant it."""
 
     roles: Mapping[Role, pulumi.Output[str]]
+    grants: Grants
 
     def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stile:index:Identity", name, {}, opts)
@@ -67,9 +63,52 @@ class AwsIdentity(pulumi.ComponentResource):
                 self._created[role] = self._role(role)
                 roles[role] = self._created[role].arn
         self.roles = roles
-        self.allow("logs", {"jobs": LOGS, "serving": LOGS})
-        self.allow("jobs", {"pipeline": _starting_jobs(roles["jobs"])})
+        self._region, self._private = args.get("region", "*"), args.get("private", False)
+        self.grants = self._grants(args.get("baked", ()))
         self.register_outputs({f"{role}_role_arn": arn for role, arn in roles.items()})
+
+    def _grants(self, baked: Sequence[str]) -> Grants:
+        runners = {role: self._running(role) for role in LOG_GROUPS}
+        return together(runners, {"pipeline": self._starting()}, {"serving": self._watching(baked)} if baked else {})
+
+    def _watching(self, baked: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """What a model's role needs while alarms watch its rollout, says the vendor's page on execution roles."""
+        alarms = [self._arn("cloudwatch", f"alarm:{self._naming.of(model)}-*") for model in baked]
+        return ({"Action": ["cloudwatch:DescribeAlarms"], "Resource": alarms},)
+
+    def _running(self, role: Role) -> Sequence[Mapping[str, Any]]:
+        """What whoever runs a container needs: its log, its machine's metrics, and its network if it has one."""
+        groups = [self._arn("logs", f"log-group:/aws/sagemaker/{group}:*") for group in LOG_GROUPS[role]]
+        metrics = {
+            "Action": ["cloudwatch:PutMetricData"],
+            "Resource": ["*"],  # the action knows no resources
+            "Condition": {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
+        }
+        network = {"Action": list(NETWORKING), "Resource": ["*"]}
+        return ({"Action": list(LOGGING), "Resource": groups}, metrics, *([network] if self._private else []))
+
+    def _starting(self) -> Sequence[Mapping[str, Any]]:
+        """What a pipeline needs to run its steps; their jobs are called `pipelines-<execution>-<step>-<random>`."""
+        verbs = ("Create", "Describe", "Stop")
+        return (
+            *(
+                {
+                    "Action": [*(f"sagemaker:{verb}{kind}Job" for verb in verbs), "sagemaker:AddTags"],
+                    "Resource": [self._arn("sagemaker", f"{kind.lower()}-job/pipelines-*")],
+                }
+                for kind in ("Processing", "Training")
+            ),
+            {
+                "Action": ["iam:PassRole"],
+                "Resource": [self.roles[step] for step in get_args(StepRole)],
+                "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            },
+        )
+
+    def _arn(self, service: str, resource: str) -> pulumi.Output[str]:
+        """Return the ARN of a resource in the account that the roles are in."""
+        start = f"arn:aws:{service}:{self._region}"
+        return self.roles["pipeline"].apply(lambda arn: f"{start}:{arn.split(':')[4]}:{resource}")
 
     def _role(self, role: Role) -> Any:
         return aws.iam.Role(
@@ -92,10 +131,12 @@ class AwsIdentity(pulumi.ComponentResource):
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", **statement} for statement in statements],
         }
+        former = FORMER.get(f"{role}-{what}") or FORMER.get(what)
+        aliases = [pulumi.Alias(name=self._naming.of(role, former))] if former else []
         return aws.iam.RolePolicy(
             self._naming.of(role, what),
             name=self._naming.of(role, what),
             role=self._created[role].name,
             policy=pulumi.Output.json_dumps(policy),
-            opts=pulumi.ResourceOptions(parent=self._created[role]),
+            opts=pulumi.ResourceOptions(parent=self._created[role], aliases=aliases),
         )

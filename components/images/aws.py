@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.images import ImagesArgs
 from components.images.image import Image
-from components.stages import Grants
+from components.stages import JOBS, Grants, Role
 
 
 def _repository_arn(url: str) -> str:
@@ -42,7 +42,8 @@ class AwsImages(pulumi.ComponentResource):
         )
         self.image_uri = image.image_uri
         pull = self._pull()
-        self.grants = {"jobs": pull, "serving": pull}
+        runners: tuple[Role, ...] = (*JOBS, "serving")
+        self.grants = dict.fromkeys(runners, pull)
         self.register_outputs({"repository_url": self.repository_url, "image_uri": self.image_uri})
 
     def _repository(self, args: ImagesArgs) -> Any:

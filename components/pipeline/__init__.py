@@ -1,12 +1,13 @@
 """The pipeline stage: one neutral description of a model's pipeline, which each cloud compiles to its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, NotRequired, Protocol, TypedDict
 
 import pulumi
 
 from components.naming import Naming
+from components.stages import StepRole
 from components.training import JobTemplate
 
 
@@ -65,6 +66,7 @@ class Step:
 
     Attributes:
         name: unique in the pipeline.
+        role: under which it runs, one of the pipeline's roles.
         kind: `processing` runs `module` with folders as arguments; `training` makes a model.
         module: the module that runs, with an option per folder; a training step runs the image's own `train`.
         inputs: what it reads.
@@ -74,6 +76,7 @@ class Step:
     """
 
     name: str
+    role: StepRole
     kind: Literal["processing", "training"]
     module: str = ""
     inputs: tuple[Channel, ...] = ()
@@ -95,7 +98,8 @@ class PipelineArgs(TypedDict):
     """What the stage takes.
 
     `candidates`: the use case's estimators, one training step each. `template`: what all jobs share.
-    `data_uri`: the data bucket's address. `role`: under which the pipeline starts its jobs.
+    `data_uri`: the data bucket's address. `role`: under which the pipeline starts its jobs. `roles`: under which each
+    of those acts; the template's where none is given.
     `group`: under which the versions are registered.
     """
 
@@ -106,6 +110,7 @@ class PipelineArgs(TypedDict):
     template: pulumi.Input[JobTemplate]
     data_uri: pulumi.Input[str]
     role: pulumi.Input[str]
+    roles: NotRequired[Mapping[StepRole, pulumi.Input[str]]]
     group: pulumi.Input[str]
 
 

@@ -1,5 +1,7 @@
 """The pipeline on AWS: a SageMaker pipeline, with the definition that sagemaker.py compiles."""
 
+from collections.abc import Mapping
+
 import pulumi
 import pulumi_aws as aws
 
@@ -19,7 +21,7 @@ class AwsPipeline(pulumi.ComponentResource):
         super().__init__("stile:index:Pipeline", name, {}, opts)
         naming, model = args["naming"], args["model"]
         self.definition = pulumi.Output.all(
-            template=args["template"], data_uri=args["data_uri"], group=args["group"]
+            template=args["template"], data_uri=args["data_uri"], group=args["group"], roles=args.get("roles", {})
         ).apply(lambda known: _definition(args, **known))
         pipeline = aws.sagemaker.Pipeline(
             naming.of(model),
@@ -35,12 +37,13 @@ class AwsPipeline(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
 
-def _definition(args: PipelineArgs, template: JobTemplate, data_uri: str, group: str) -> str:
+def _definition(args: PipelineArgs, template: JobTemplate, data_uri: str, group: str, roles: Mapping[str, str]) -> str:
     graph = value_chain(args["use_case"], args["candidates"], f"{data_uri}/raw/{args['use_case']}/")
+    tags = args["naming"].tags("pipeline", args["model"])
     environment = {
         "STILE_MODEL": args["model"],
         "STILE_USE_CASE": args["use_case"],
         "STILE_MODEL_PACKAGE_GROUP": group,
         "MLFLOW_EXPERIMENT_NAME": args["model"],
     }
-    return compile_graph(graph, Run(template, f"{data_uri}/runs", environment))
+    return compile_graph(graph, Run(template, f"{data_uri}/runs", environment, roles, tags))

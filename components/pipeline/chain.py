@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from components.pipeline import Channel, FromModel, FromOutput, FromParameter, Graph, Parameter, Step
+from components.stages import StepRole
 
 
 def value_chain(use_case: str, candidates: Sequence[str], raw_uri: str) -> Graph:
@@ -41,8 +42,8 @@ def _model_of(candidate: str) -> Channel:
     return Channel(f"model-{candidate}", FromModel(training_step(candidate)), f"models/{candidate}")
 
 
-def _job(name: str, inputs: tuple[Channel, ...], output: str) -> Step:
-    return Step(name, "processing", module=f"ml_jobs.{name}", inputs=inputs, outputs=(output,))
+def _job(name: StepRole, inputs: tuple[Channel, ...], output: str) -> Step:
+    return Step(name, name, "processing", module=f"ml_jobs.{name}", inputs=inputs, outputs=(output,))
 
 
 def _training(use_case: str, candidate: str, features: Channel) -> Step:
@@ -53,5 +54,10 @@ def _training(use_case: str, candidate: str, features: Channel) -> Step:
         ("shuffle_labels", FromParameter("ShuffleLabels")),
     )
     return Step(
-        training_step(candidate), "training", inputs=(features,), hyperparameters=hyperparameters, after=("validate",)
+        training_step(candidate),
+        "train",
+        "training",
+        inputs=(features,),
+        hyperparameters=hyperparameters,
+        after=("validate",),
     )

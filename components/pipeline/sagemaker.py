@@ -5,7 +5,7 @@ The schema: https://aws-sagemaker-mlops.github.io/sagemaker-model-building-pipel
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.pipeline import Channel, FromModel, FromOutput, FromParameter, Graph, Source, Step
@@ -25,11 +25,19 @@ class Run:
         template: what all jobs share.
         runs_uri: below which each run has a folder of its own.
         environment: variables of this model's jobs, beside the template's.
+        roles: under which each step acts; the template's where none is given.
+        tags: of every job.
     """
 
     template: JobTemplate
     runs_uri: str
     environment: Mapping[str, str]
+    roles: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def role(self, step: Step) -> str:
+        """Return the role under which a step acts."""
+        return self.roles.get(step.role, self.template.role)
 
 
 def compile_graph(graph: Graph, run: Run) -> str:
@@ -48,9 +56,10 @@ def compile_graph(graph: Graph, run: Run) -> str:
 
 def _step(graph: Graph, step: Step, run: Run) -> dict[str, Any]:
     arguments = _training(step, run) if step.kind == "training" else _processing(graph, step, run)
+    tags = {"Tags": [{"Key": key, "Value": value} for key, value in run.tags.items()]} if run.tags else {}
     depends = {"DependsOn": list(step.after)} if step.after else {}
     kind = "Training" if step.kind == "training" else "Processing"
-    return {"Name": step.name, "Type": kind, "Arguments": arguments, **depends}
+    return {"Name": step.name, "Type": kind, "Arguments": {**arguments, **tags}, **depends}
 
 
 def _processing(graph: Graph, step: Step, run: Run) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def _processing(graph: Graph, step: Step, run: Run) -> dict[str, Any]:
             "ContainerEntrypoint": ["python", "-m", step.module],
             "ContainerArguments": ["--use-case", graph.use_case, *_folder_options(step)],
         },
-        "RoleArn": template.role,
+        "RoleArn": run.role(step),
         "ProcessingInputs": [_processing_input(channel) for channel in step.inputs],
         "ProcessingOutputConfig": {
             "KmsKeyId": template.key,
@@ -118,7 +127,7 @@ def _training(step: Step, run: Run) -> dict[str, Any]:
     template = run.template
     return {
         "AlgorithmSpecification": {"TrainingImage": template.image_uri, "TrainingInputMode": "File"},
-        "RoleArn": template.role,
+        "RoleArn": run.role(step),
         "InputDataConfig": [_training_input(channel) for channel in step.inputs],
         "OutputDataConfig": {
             "S3OutputPath": _join(run.runs_uri, EXECUTION_ID, step.name),

@@ -26,7 +26,7 @@ class Registry(Protocol):
 
     @property
     def grants(self) -> Grants:
-        """The right to register versions and to read them, for the jobs."""
+        """The right to read versions, for evaluate, and to register them, for register."""
         ...
 
     def version(self, number: str) -> pulumi.Output[str]:

@@ -21,14 +21,16 @@ class AwsRegistry(pulumi.ComponentResource):
         self._arn: pulumi.Output[str] = pulumi.Output.from_input(given) if given else self._new_group(args).arn
         self.group = self._arn.apply(lambda arn: arn.rsplit("/", maxsplit=1)[-1])
         packages = self._packages("*")
-        changing = ["sagemaker:AddTags", "sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"]
-        reading = ["sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup"]
-        self.grants = {
-            "jobs": (
-                {"Action": [*changing, *reading], "Resource": [self._arn, packages]},
-                {"Action": ["sagemaker:ListModelPackages"], "Resource": ["*"]},  # the action knows no resources
-            )
-        }
+        reading = (
+            {"Action": ["sagemaker:DescribeModelPackage"], "Resource": [packages]},
+            {"Action": ["sagemaker:ListModelPackages"], "Resource": ["*"]},  # the action knows no resources
+        )
+        changing = (
+            {"Action": ["sagemaker:CreateModelPackage"], "Resource": [self._arn, packages]},
+            {"Action": ["sagemaker:UpdateModelPackage"], "Resource": [packages]},
+        )
+        # Evaluate measures the champion too, so it looks for it.
+        self.grants = {"evaluate": reading, "register": (*reading, *changing)}
         self.register_outputs({"group": self.group})
 
     def _new_group(self, args: RegistryArgs) -> Any:

@@ -1,21 +1,47 @@
 """The storage stage: the data bucket, which holds raw data, runs, MLflow's artifacts and captured requests."""
 
+from collections.abc import Mapping
 from typing import NotRequired, Protocol, TypedDict
 
 import pulumi
 
 from components.naming import Naming
-from components.stages import Grants, Role
+from components.stages import Grants, Role, StepRole
 
-READS: dict[Role, tuple[str, ...]] = {
-    "jobs": ("raw", "runs", "mlflow", "capture"),
-    "serving": ("runs",),
-    "tracking": ("mlflow",),
+TRAINED = "runs/*/train-*"
+"""The models of all candidates."""
+
+
+def _of(step: StepRole) -> str:
+    """Return what a step of any run leaves; a run's folders are named by the run, then by its steps."""
+    return f"runs/*/{step}/*"
+
+
+READS: Mapping[Role, tuple[str, ...]] = {
+    "ingest": ("raw/*",),
+    "validate": (_of("ingest"),),
+    "train": (_of("ingest"),),
+    "evaluate": (_of("ingest"), TRAINED),
+    "govern": (_of("evaluate"),),
+    "register": (_of("govern"), _of("evaluate"), TRAINED),
+    "jobs": ("raw/*", "runs/*", "jobs/*"),
+    "serving": (TRAINED,),
+    "tracking": ("mlflow/*",),
 }
-"""Which folders of the bucket each role reads."""
+"""Which objects of the bucket each role reads; a test holds it to what the pipeline's steps read."""
 
-WRITES: dict[Role, tuple[str, ...]] = {"jobs": ("runs", "mlflow"), "serving": ("capture",), "tracking": ("mlflow",)}
-"""Which folders of the bucket each role writes."""
+WRITES: Mapping[Role, tuple[str, ...]] = {
+    "ingest": (_of("ingest"),),
+    "validate": (_of("validate"),),
+    "train": (TRAINED, "mlflow/*"),
+    "evaluate": (_of("evaluate"), "mlflow/*"),
+    "govern": (_of("govern"), "mlflow/*"),
+    "register": (_of("register"),),
+    "jobs": ("jobs/*", "mlflow/*"),
+    "serving": ("capture/*",),
+    "tracking": ("mlflow/*",),
+}
+"""Which objects of the bucket each role writes."""
 
 EXPIRING = ("capture",)
 """Folders whose objects go after the retention time; a run's artifacts stay, for registered models live there."""

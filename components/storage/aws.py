@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pulumi
 import pulumi_aws as aws
 
-from components.stages import Grants, Role
+from components.stages import JOBS, Grants, Role
 from components.storage import EXPIRING, READS, WRITES, StorageArgs
 
 
@@ -103,15 +103,25 @@ class AwsStorage(pulumi.ComponentResource):
         )
 
     def _access(self, role: Role) -> list[Mapping[str, Any]]:
+        reads, writes = READS[role], WRITES[role]
+        # SageMaker lists a job's inputs, and MLflow its artifacts; an endpoint's model is one object that it knows.
+        only = {"StringLike": {"s3:prefix": list(reads)}}
+        listing = {"Action": ["s3:ListBucket"], "Resource": [self._arn], "Condition": only}
         return [
-            {"Action": ["s3:GetBucketLocation", "s3:ListBucket"], "Resource": [self._arn]},
-            {"Action": ["s3:GetObject"], "Resource": self._objects(READS[role])},
-            {"Action": ["s3:AbortMultipartUpload", "s3:PutObject"], "Resource": self._objects(WRITES[role])},
-            {"Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], "Resource": [self.key]},
+            *([] if role == "serving" else [listing]),
+            {"Action": ["s3:GetObject"], "Resource": self._objects(reads)},
+            {"Action": ["s3:PutObject"], "Resource": self._objects(writes)},
+            {"Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": [self.key]},
+            *([self._volumes()] if role in JOBS else []),
         ]
 
-    def _objects(self, folders: tuple[str, ...]) -> list[pulumi.Output[str]]:
-        return [pulumi.Output.concat(self._arn, f"/{folder}/*") for folder in folders]
+    def _volumes(self) -> Mapping[str, Any]:
+        """The disks of jobs are encrypted too: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html."""
+        only = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        return {"Action": ["kms:CreateGrant"], "Resource": [self.key], "Condition": only}
+
+    def _objects(self, patterns: tuple[str, ...]) -> list[pulumi.Output[str]]:
+        return [pulumi.Output.concat(self._arn, f"/{pattern}") for pattern in patterns]
 
 
 def _tls_only(bucket: pulumi.Output[str]) -> Mapping[str, Any]:

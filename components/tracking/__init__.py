@@ -34,5 +34,5 @@ class Tracking(Protocol):
 
     @property
     def grants(self) -> Grants:
-        """The right to log runs, for the jobs; nothing for a server that is not the cloud's."""
+        """The right to log runs, for the jobs that do; nothing for a server that is not the cloud's."""
         ...

@@ -1,10 +1,26 @@
 """MLflow on AWS: SageMaker's serverless App by default, a tracking server as an option, or one that exists."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pulumi
 import pulumi_aws as aws
 
-from components.stages import Grants
+from components.stages import Grants, Role
 from components.tracking import TrackingArgs
+
+_MAKING_RUNS = ("CreateExperiment", "CreateRun", "GetExperimentByName", "GetRun", "LogBatch", "UpdateRun")
+
+SERVER_ACTIONS: Mapping[Role, Sequence[str]] = {
+    "train": _MAKING_RUNS,
+    "evaluate": ("GetRun", "LogBatch"),
+    "govern": ("GetRun",),
+    "jobs": _MAKING_RUNS,
+}
+"""What the jobs call of a tracking server, whose actions are those of MLflow's REST API.
+
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemakerwithmlflow.html
+"""
 
 
 class AwsTracking(pulumi.ComponentResource):
@@ -24,7 +40,7 @@ class AwsTracking(pulumi.ComponentResource):
         )
         make = {"managed": self._app, "server": self._server, "external": self._external}
         self.uri = make[args["mode"]](args)
-        self.grants = {} if args["mode"] == "external" else {"jobs": self._logging()}
+        self.grants = self._grants(args["mode"])
         self.register_outputs({"uri": self.uri})
 
     def _app(self, args: TrackingArgs) -> pulumi.Output[str]:
@@ -59,10 +75,16 @@ class AwsTracking(pulumi.ComponentResource):
     def _external(self, args: TrackingArgs) -> pulumi.Output[str]:
         return pulumi.Output.from_input(args["url"])
 
-    def _logging(self) -> list[dict[str, list[object]]]:
-        return [
-            {
-                "Action": ["sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp", "sagemaker-mlflow:*"],
-                "Resource": [self.uri],
-            }
-        ]
+    def _grants(self, mode: str) -> Grants:
+        """What those jobs call that log: training makes a run, evaluate and govern add to it."""
+        if mode == "external":
+            return {}
+        if mode == "managed":
+            # The one of Apps: https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-app-setup-prerequisites-iam.html
+            calling = [{"Action": ["sagemaker:CallMlflowAppApi"], "Resource": [self.uri]}]
+            return {"train": calling, "evaluate": calling, "govern": calling, "jobs": calling}
+        return {role: _named(actions, self.uri) for role, actions in SERVER_ACTIONS.items()}
+
+
+def _named(actions: Sequence[str], server: pulumi.Output[str]) -> Sequence[Mapping[str, Any]]:
+    return [{"Action": [f"sagemaker-mlflow:{name}" for name in actions], "Resource": [server]}]

@@ -23,7 +23,7 @@ class JobTemplate:
 
     Attributes:
         image_uri: the job image with its digest.
-        role: under which the jobs act.
+        role: under which the jobs act that have none of their own.
         key: the key that encrypts volumes and outputs.
         machine: the machine type of training jobs.
         processing_machine: the machine type of the other jobs.

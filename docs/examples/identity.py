@@ -7,6 +7,7 @@ from components.naming import Naming
 
 naming = Naming("example", pulumi.get_stack(), "data-team")
 identity = AwsIdentity(naming.prefix, {"naming": naming})
+identity.allow("access", identity.grants)
 identity.allow("shared", {"jobs": [{"Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::our-shared-data/*"]}]})
 
 pulumi.export("job_role", identity.roles["jobs"])

@@ -105,9 +105,9 @@ def test_the_endpoint_waits_for_alarms_logs_and_permissions(released: Declared) 
     needed = [
         *released.all("MetricAlarm"),
         released.one("LogGroup"),
-        *(made for made in released.all("RolePolicy") if made.name.endswith(("serving-storage", "serving-images"))),
+        *(made for made in released.all("RolePolicy") if made.name.endswith("serving-access")),
     ]
-    assert len(needed) == 6
+    assert len(needed) == 5
     assert {made.urn for made in needed} <= waits
 
 

@@ -62,4 +62,4 @@ def test_what_is_kept_depends_on_little_that_is_not_data(released: Declared) -> 
     while more := {urn for kept_one in kept for urn in made[kept_one].depends_on if urn in made} - kept:
         kept |= more
     beside = {made[urn].name for urn in kept if not made[urn].protected and made[urn].type.startswith("aws:")}
-    assert beside == {"stile-test-aws-tracking", "stile-test-aws-tracking-storage"}
+    assert beside == {"stile-test-aws-tracking", "stile-test-aws-tracking-access"}

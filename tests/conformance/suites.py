@@ -10,7 +10,7 @@ import pytest
 from components.endpoint import Serving
 from components.naming import Naming
 from components.spec import Endpoint, Monitoring, Release, Rollout
-from components.stages import STAGES, Grants, Role, implementation
+from components.stages import JOBS, STAGES, Grants, Role, implementation
 from components.storage import READS, WRITES
 from components.training import JobTemplate
 from tests.components.mocked import Declared, declare
@@ -144,7 +144,7 @@ class ImagesSuite(StageSuite):
 
     def test_whoever_runs_containers_may_pull(self, samples: Samples, args: Mapping[str, Any]) -> None:
         looked = self.make(samples, args, lambda made: roles_of(made.grants)).outputs["looked"]
-        assert set(looked) == {"jobs", "serving"}
+        assert set(looked) == {*JOBS, "serving"}
 
     def test_a_repository_that_exists_is_taken(self, samples: Samples, args: Mapping[str, Any]) -> None:
         declared = self.make(samples, {**args, "repository_url": samples.repository})
@@ -166,9 +166,9 @@ class RegistrySuite(StageSuite):
         assert group in third
         assert third != fourth
 
-    def test_jobs_may_register(self, samples: Samples, args: Mapping[str, Any]) -> None:
+    def test_evaluate_may_look_and_register_may_register(self, samples: Samples, args: Mapping[str, Any]) -> None:
         looked = self.make(samples, args, lambda made: roles_of(made.grants)).outputs["looked"]
-        assert set(looked) == {"jobs"}
+        assert set(looked) == {"evaluate", "register"}
 
     def test_versions_outlive_the_stack(self, samples: Samples, args: Mapping[str, Any]) -> None:
         assert all(each.protected for each in self.make(samples, args).clouds())
@@ -189,7 +189,8 @@ class TrackingSuite(StageSuite):
 
     def test_jobs_may_log_where_the_cloud_decides_it(self, samples: Samples, args: Mapping[str, Any]) -> None:
         looked = self.make(samples, args, lambda made: roles_of(made.grants)).outputs["looked"]
-        assert set(looked) == (set() if args["mode"] == "external" else {"jobs"})
+        logging = {"train", "evaluate", "govern", "jobs"}
+        assert set(looked) == (set() if args["mode"] == "external" else logging)
 
 
 class TrainingSuite(StageSuite):

@@ -1,5 +1,6 @@
 """Moves files between a job's folders and an object store, under the job's own credentials."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -15,8 +16,8 @@ class TransferError(Exception):
 class ObjectStore(Protocol):
     """Where inputs come from and outputs go to; every method raises TransferError."""
 
-    def download(self, uri: str, folder: Path) -> int:
-        """Copy all objects whose key starts with the URI's into a folder; return how many there were (at least 1)."""
+    def download(self, uri: str, folder: Path, *, may_be_empty: bool = False) -> int:
+        """Copy all objects whose key starts with the URI's into a folder; return how many (at least 1, unless told)."""
         ...
 
     def upload_file(self, file: Path, uri: str, key: str | None) -> None:
@@ -34,7 +35,7 @@ class S3Store:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def download(self, uri: str, folder: Path) -> int:
+    def download(self, uri: str, folder: Path, *, may_be_empty: bool = False) -> int:
         """Copy the objects of a prefix, as SageMaker's data type S3Prefix does."""
         bucket, prefix = split(uri)
         count = 0
@@ -42,11 +43,13 @@ class S3Store:
             for key in self._keys(bucket, prefix):
                 target = folder / relative(key, prefix)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._client.download_file(bucket, key, str(target))
+                # Not by boto3's download: that asks for the object's head first, whose refusal gives no reason.
+                with target.open("wb") as file:
+                    shutil.copyfileobj(self._client.get_object(Bucket=bucket, Key=key)["Body"], file)
                 count += 1
         except (ClientError, BotoCoreError) as error:
             raise TransferError(f"{uri}: {error}") from error
-        if count == 0:
+        if count == 0 and not may_be_empty:
             raise TransferError(f'No S3 objects found under S3 URL "{uri}" given in input data source')
         return count
 

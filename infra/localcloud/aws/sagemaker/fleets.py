@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from infra.localcloud.aws.containers import container_host
 from infra.localcloud.aws.records import now
 from infra.localcloud.aws.sagemaker import job_cloud
 from infra.localcloud.aws.sagemaker.job_logs import JobLog
+from infra.localcloud.aws.sagemaker.job_permissions import check_pull
 from infra.localcloud.aws.sagemaker.models import Serving
 from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
 from infra.localcloud.jobs.registry import ImageError
@@ -196,6 +198,7 @@ def _serve(endpoint: str, plan: VariantPlan, session: job_cloud.Session, log: Jo
             stop_grace_seconds=STOP_GRACE_SECONDS,
         )
         try:
+            check_pull(session.actor, plan.serving.image)
             return start_variant(container_host(), request, log.write)
         except ImageError as error:
             raise FleetError(
@@ -214,7 +217,8 @@ def _downloaded(session: job_cloud.Session, plan: VariantPlan) -> Iterator[Path 
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     with NamedTemporaryFile(suffix=".tar.gz") as file:
         try:
-            session.client("s3").download_fileobj(bucket, key, file)
+            # Not by boto3's download: that asks for the object's head first, whose refusal gives no reason.
+            shutil.copyfileobj(session.client("s3").get_object(Bucket=bucket, Key=key)["Body"], file)
         except ClientError as error:
             raise FleetError(
                 f"Failed to download model data of production variant {plan.name} from {uri}: {error}. Please ensure "

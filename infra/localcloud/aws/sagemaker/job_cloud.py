@@ -1,6 +1,5 @@
 """What a job gets of the cloud around it: its role's credentials, its object store, its log, and checks before it."""
 
-import json
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -12,7 +11,11 @@ from localstack.aws.connect import connect_externally_to
 
 from infra.localcloud.aws.containers import container_host
 from infra.localcloud.aws.failures import validation
+from infra.localcloud.aws.permissions.gate import AccessDeniedError
+from infra.localcloud.aws.permissions.policies import trusts
+from infra.localcloud.aws.permissions.roles import Actor
 from infra.localcloud.aws.sagemaker.job_logs import JobLog
+from infra.localcloud.aws.sagemaker.job_permissions import check_machine, check_pull
 from infra.localcloud.aws.sagemaker.job_records import JobRecord
 from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
 from infra.localcloud.aws.states import FaultError, Transition, transition
@@ -21,7 +24,7 @@ from infra.localcloud.jobs.process import LogLine
 from infra.localcloud.jobs.registry import ImageError
 from infra.localcloud.jobs.request import JobRequest
 from infra.localcloud.jobs.runner import JobRun, Result, Surroundings
-from infra.localcloud.jobs.transfer import ObjectStore, S3Store
+from infra.localcloud.jobs.transfer import ObjectStore, S3Store, TransferError
 
 SESSION_SECONDS = 43_200
 PRINCIPAL = "sagemaker.amazonaws.com"
@@ -31,10 +34,17 @@ PRINCIPAL = "sagemaker.amazonaws.com"
 class Session:
     """A session of a job's role in a region."""
 
+    role: str
+    name: str
     region: str
     access_key_id: str
     secret_access_key: str
     session_token: str
+
+    @property
+    def actor(self) -> Actor:
+        """Who the permission gate sees."""
+        return Actor(self.role.split(":")[4], self.role.rsplit("/", 1)[-1], self.name)
 
     def client(self, service: str) -> Any:
         """Return a client that acts under the role."""
@@ -77,10 +87,11 @@ def own_client(service: str, region: str) -> Any:
 
 def assume(role: str, job_name: str, region: str) -> Session:
     """Return a session of a role, as the service does for each job."""
-    answer = own_client("sts", region).assume_role(
-        RoleArn=role, RoleSessionName=f"SageMaker-{job_name}"[:64], DurationSeconds=SESSION_SECONDS
-    )["Credentials"]
-    return Session(region, answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+    name = f"SageMaker-{job_name}"[:64]
+    answer = own_client("sts", region).assume_role(RoleArn=role, RoleSessionName=name, DurationSeconds=SESSION_SECONDS)[
+        "Credentials"
+    ]
+    return Session(role, name, region, answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
 
 
 def check_role(role: str, region: str) -> None:
@@ -93,7 +104,7 @@ def check_role(role: str, region: str) -> None:
         found = own_client("iam", region).get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]
     except ClientError as error:
         raise refusal from error
-    if found["Arn"] != role or not _trusts(found["AssumeRolePolicyDocument"]):
+    if found["Arn"] != role or not trusts(found["AssumeRolePolicyDocument"], PRINCIPAL):
         raise refusal
 
 
@@ -139,6 +150,7 @@ def begin(record: JobRecord, job: JobRequest, session: Session, group: str, on_l
 
     def connect() -> tuple[ObjectStore, Mapping[str, str]]:
         _suffer(transition(f"{job.kind.value}_job", "run", job.name))
+        _check_permissions(session, job.image, record.request)
         return S3Store(session.client("s3")), {**session.environment(), **tracking_environment(job.environment)}
 
     def take(line: LogLine) -> None:
@@ -153,6 +165,14 @@ def begin(record: JobRecord, job: JobRequest, session: Session, group: str, on_l
     record.begin(JobRun(job, around))
 
 
+def _check_permissions(session: Session, image: str, request: Mapping[str, Any]) -> None:
+    check_pull(session.actor, image)
+    try:
+        check_machine(session.actor, session.region, request)
+    except AccessDeniedError as error:
+        raise TransferError(f"AccessDeniedException: {error}") from error
+
+
 def _suffer(change: Transition) -> None:
     """Let a job last and fail as the table of states, or a test through it, says."""
     threading.Event().wait(change.delay_seconds)  # nobody signals it: the delay is the fact that is emulated
@@ -162,8 +182,3 @@ def _suffer(change: Transition) -> None:
 
 def _epoch(record: JobRecord) -> int:
     return int(record.created.timestamp())
-
-
-def _trusts(policy: Any) -> bool:
-    document = json.loads(policy) if isinstance(policy, str) else policy
-    return PRINCIPAL in json.dumps(document)

@@ -72,8 +72,12 @@ class JobLog:
         return batch, False
 
     def _ensure(self) -> bool:
-        return self._refused("create_log_group", {"logGroupName": self._names["logGroupName"]}) or self._refused(
-            "create_log_stream", self._names
+        """Make group and stream; as the vendor's agent does, look for the stream first."""
+        group, stream = self._names["logGroupName"], self._names["logStreamName"]
+        return (
+            self._refused("create_log_group", {"logGroupName": group})
+            or self._refused("describe_log_streams", {"logGroupName": group, "logStreamNamePrefix": stream})
+            or self._refused("create_log_stream", self._names)
         )
 
     def _send(self, batch: list[LogLine]) -> bool:

@@ -1,7 +1,7 @@
 """What is kept of pipelines, their executions and the steps of those."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -59,6 +59,7 @@ class ExecutionRecord(Record):
     reason: str | None = None
     steps: dict[str, StepRecord] = field(default_factory=dict)
     run: DagRun | None = None
+    stop_job: Callable[[str, JobRecord], None] = field(default=lambda type_, job: job.stop())
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def begin_step(self, name: str) -> StepRecord:
@@ -79,10 +80,10 @@ class ExecutionRecord(Record):
         """Note the job that a step runs; one of an execution that is being stopped is stopped at once."""
         with self._lock:
             step.job = job
-            step.status = "Executing"
-            if self.status == "Stopping":
-                step.status = "Stopping"
-                job.stop()
+            is_late = self.status == "Stopping"
+            step.status = "Stopping" if is_late else "Executing"
+        if is_late:
+            self.stop_job(step.type, job)
 
     def stop(self) -> None:
         """Stop the steps that run and begin no other; nothing happens to an execution that has ended."""
@@ -98,7 +99,7 @@ class ExecutionRecord(Record):
             self.run.stop()
         for step in running:
             if step.job is not None:
-                step.job.stop()
+                self.stop_job(step.type, step.job)
 
     def finish(self, verdict: Verdict) -> None:
         """Note how the execution ended."""

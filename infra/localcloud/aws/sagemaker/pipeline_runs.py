@@ -32,8 +32,10 @@ class ExecutionRun:
         self._context = context
         session = assume(execution.pipeline.request["RoleArn"], execution.name, context.region)
         self._client = session.client("sagemaker")
+        self._described: dict[str, Mapping[str, Any]] = {}
         self._dag = DagRun(execution.definition.nodes, self._step, execution.parallelism)
         execution.run = self._dag
+        execution.stop_job = self._stop
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -48,15 +50,33 @@ class ExecutionRun:
             record.end("Failed", f"ClientError: {error}")
             return False
         except (ClientError, BotoCoreError) as error:
-            record.end("Failed", self._refused(step, error))
+            record.end("Failed", _refused(f"Create{step.type}Job", self._execution, step, error))
             return False
         except Exception as error:
             record.end("Failed", f"InternalServerError: {type(error).__name__}: {error}")
             raise
         self._execution.attach(record, job)
         job.ended.wait()
+        try:
+            self._described[name] = self._call(step.type, "describe", job.name)
+        except (ClientError, BotoCoreError) as error:
+            record.end("Failed", _refused(f"Describe{step.type}Job", self._execution, step, error))
+            return False
         _end(record, job)
         return record.status == "Succeeded"
+
+    def _stop(self, type_: str, job: JobRecord) -> None:
+        """Stop a step's job, as the pipeline's role; one that has ended meanwhile needs no stopping."""
+        try:
+            self._call(type_, "stop", job.name)
+        except ClientError as error:
+            if not job.ended.is_set():
+                self._execution.reason = f"Failed to stop {job.name}: {error}"
+
+    def _call(self, type_: str, verb: str, job: str) -> Mapping[str, Any]:
+        call = getattr(self._client, f"{verb}_{type_.lower()}_job")
+        answer: Mapping[str, Any] = call(**{f"{type_}JobName": job})
+        return answer
 
     def _create(self, step: Step) -> JobRecord:
         arguments = resolve(step.arguments, "Arguments", self._lookup)
@@ -72,20 +92,21 @@ class ExecutionRun:
             return execution.values[reference.name]
         if reference.kind == "Execution":
             return _facts(execution)[reference.name]
-        step = execution.steps[reference.step]
-        if step.job is None:
+        described = self._described.get(reference.step)
+        if described is None:
             raise DefinitionError("Arguments", f"the step {reference.step!r} has no job")
-        described = KINDS[step.type].describe(self._context, {f"{step.type}JobName": step.job.name})
         return read_property(described, reference, "Arguments")
 
-    def _refused(self, step: Step, error: Exception) -> str:
-        operation = f"sagemaker:Create{step.type}Job"
-        text = error.response["Error"]["Message"] if isinstance(error, ClientError) else str(error)
-        return (
-            f"ClientError: Failed to invoke {operation}. Error Details: {text}\nRetry not appropriate on execution of "
-            f"step with PipelineExecutionArn {self._execution.arn} and StepId {step.name}. No retry policy configured "
-            "for the exception type SAGEMAKER_RESOURCE_LIMIT."
-        )
+
+def _refused(operation: str, execution: ExecutionRecord, step: Step, error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, ClientError):
+        text = error.response["Error"]["Message"]
+    return (
+        f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {text}\n"
+        f"Retry not appropriate on execution of step with PipelineExecutionArn {execution.arn} and StepId {step.name}. "
+        "No retry policy configured for the exception type SAGEMAKER_RESOURCE_LIMIT."
+    )
 
 
 def job_name(execution: str, step: str) -> str:

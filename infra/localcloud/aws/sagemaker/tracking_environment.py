@@ -1,7 +1,9 @@
 """How a container finds the MLflow server that its environment names by ARN."""
 
+import os
 from collections.abc import Mapping
 
+from infra.localcloud.aws.sagemaker import mlflow_gate
 from infra.localcloud.aws.sagemaker.store import store_of
 
 ARN_PARTS = 6
@@ -11,16 +13,18 @@ def tracking_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what a container gets besides its own environment: where the server of MLFLOW_TRACKING_URI answers.
 
     MLflow's plugin for such ARNs asks SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT first. Nothing is returned for another kind
-    of URI, or for a server that does not run.
+    of URI, or for a server that does not run. The way there leads through the permission gate.
     """
-    url = _endpoint(environment.get("MLFLOW_TRACKING_URI", ""))
-    return {"SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": url} if url else {}
+    arn = environment.get("MLFLOW_TRACKING_URI", "")
+    if not _runs(arn):
+        return {}
+    return {"SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": mlflow_gate.address(os.environ["AWS_ENDPOINT_URL"], arn)}
 
 
-def _endpoint(arn: str) -> str | None:
+def _runs(arn: str) -> bool:
     parts = arn.split(":")
     if len(parts) != ARN_PARTS or parts[2] != "sagemaker":
-        return None
+        return False
     records = store_of(account_id=parts[4], region=parts[3])
     found = records.mlflow_apps.find(arn) or records.mlflow_servers.find(arn)
-    return str(found.server.url) if found and found.server else None
+    return bool(found and found.server)
