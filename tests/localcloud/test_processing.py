@@ -148,6 +148,19 @@ def twice(request: dict[str, Any]) -> None:
     request["ProcessingInputs"] *= 2
 
 
+def test_an_ended_job_can_be_deleted(base: Ground, ask: Ask) -> None:
+    request, client = ask("hang"), base.aws.client("sagemaker")
+    name = request["ProcessingJobName"]
+    client.create_processing_job(**request)
+    with pytest.raises(ClientError, match=r"ResourceInUse.*only one that has ended can be deleted"):
+        client.delete_processing_job(ProcessingJobName=name)
+    client.stop_processing_job(ProcessingJobName=name)
+    wait_for(base.aws, "processing", name)
+    client.delete_processing_job(ProcessingJobName=name)
+    with pytest.raises(ClientError, match=f"Could not find requested job with name: {name}"):
+        client.describe_processing_job(ProcessingJobName=name)
+
+
 @pytest.mark.parametrize(("spoil", "message"), [(outside, "LocalPath must be"), (twice, "names must be unique")])
 def test_what_the_vendor_refuses_is_refused(
     base: Ground, ask: Ask, spoil: Callable[[dict[str, Any]], None], message: str

@@ -33,6 +33,10 @@ print("accuracy=0.75")
     "data": {p.relative_to(ml / "input/data").as_posix(): p.read_text() for p in (ml / "input/data").rglob("*.csv")},
 }))
 (ml / "output/data/notes.txt").write_text("kept")
+if "checkpoint" in asked:
+    kept = ml / "checkpoints/deep"
+    kept.mkdir(exist_ok=True)
+    (kept / ("step-%d" % (len(list(kept.iterdir())) + 1))).write_text("saved")
 if asked.get("do") == "fail":
     (ml / "output/failure").write_text("the data were bad")
     sys.exit(3)
@@ -261,6 +265,37 @@ def test_a_name_is_taken_once(base: Ground, ask: Ask) -> None:
     with pytest.raises(ClientError, match=r"ResourceInUse.*already exists"):
         client.create_training_job(**request)
     wait_for(base.aws, "training", request["TrainingJobName"])
+
+
+def test_an_ended_job_can_be_deleted_and_its_name_used_again(base: Ground, ask: Ask) -> None:
+    """Protects what providers and the SDK do at the end: gone with its tags, while one that runs is refused."""
+    request, client = ask(HyperParameters={"do": "hang", "mark": "9000.25"}), base.aws.client("sagemaker")
+    name = request["TrainingJobName"]
+    arn = client.create_training_job(**request, Tags=[{"Key": "a", "Value": "b"}])["TrainingJobArn"]
+    with pytest.raises(ClientError, match=r"ResourceInUse.*only one that has ended can be deleted"):
+        client.delete_training_job(TrainingJobName=name)
+    client.stop_training_job(TrainingJobName=name)
+    wait_for(base.aws, "training", name)
+    client.delete_training_job(TrainingJobName=name)
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        client.describe_training_job(TrainingJobName=name)
+    with pytest.raises(ClientError, match=f"ResourceNotFound.*{name}"):
+        client.delete_training_job(TrainingJobName=name)
+    assert client.create_training_job(**ask(TrainingJobName=name))["TrainingJobArn"] == arn
+    assert client.list_tags(ResourceArn=arn)["Tags"] == []
+    assert wait_for(base.aws, "training", name)["TrainingJobStatus"] == "Completed"
+
+
+def test_checkpoints_go_on_from_job_to_job(base: Ground, ask: Ask) -> None:
+    """Protects CheckpointConfig: the folder is filled before the job, and kept even of one that fails."""
+    client, prefix = base.aws.client("sagemaker"), base.aws.name("checkpoints")
+    config = {"S3Uri": f"s3://{base.bucket}/{prefix}/"}
+    for steps, do, status in ((1, "fail", "Failed"), (2, "end", "Completed")):
+        request = ask(CheckpointConfig=config, HyperParameters={"do": do, "checkpoint": "yes"})
+        client.create_training_job(**request)
+        job = wait_for(base.aws, "training", request["TrainingJobName"])
+        assert (job["TrainingJobStatus"], job["CheckpointConfig"]) == (status, config)
+        assert base.keys(f"{prefix}/") == [f"{prefix}/deep/step-{step}" for step in range(1, steps + 1)]
 
 
 def test_lists_filter_sort_and_page(base: Ground, ask: Ask) -> None:

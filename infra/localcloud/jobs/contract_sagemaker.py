@@ -17,6 +17,7 @@ from infra.localcloud.jobs.transfer import ObjectStore
 HOST = "algo-1"
 OPT_ML = "opt/ml"
 TRAINING_CHANNELS = "/opt/ml/input/data"
+CHECKPOINTS = "/opt/ml/checkpoints"
 PROCESSING_ROOT = "/opt/ml/processing"
 MESSAGE_CHARACTERS = 1024
 DAY_SECONDS = 86_400
@@ -44,6 +45,7 @@ def training_request(request: Mapping[str, Any], arn: str) -> JobRequest:
         parameters=dict(request.get("HyperParameters") or {}),
         inputs=tuple(_channel(channel) for channel in channels),
         outputs=(Output("model", uri, "/opt/ml/model", key), Output("output", uri, "/opt/ml/output/data", key)),
+        checkpoints=_checkpoints(request.get("CheckpointConfig"), key),
         settings={"channels": {channel["ChannelName"]: _channel_config(channel, algorithm) for channel in channels}},
     )
 
@@ -84,7 +86,9 @@ def environment(job: JobRequest) -> dict[str, str]:
 
 def lay_out(job: JobRequest, files: Path) -> None:
     """Make the folders and configuration files that the container finds; inputs are fetched by `fetch`."""
-    for folder in (*(item.path for item in job.inputs), *(item.path for item in job.outputs), "/opt/ml/output"):
+    kept = [job.checkpoints.path] if job.checkpoints else []
+    named = [*(item.path for item in job.inputs), *(item.path for item in job.outputs), *kept]
+    for folder in (*named, "/opt/ml/output"):
         _at(files, folder).mkdir(parents=True, exist_ok=True)
     resources = {"current_host": HOST, "hosts": [HOST]}
     if job.kind is Kind.PROCESSING:
@@ -109,17 +113,22 @@ def lay_out(job: JobRequest, files: Path) -> None:
 
 
 def fetch(job: JobRequest, files: Path, store: ObjectStore) -> None:
-    """Bring the job's inputs to where it looks for them. Raises TransferError."""
+    """Bring the job's inputs, and the checkpoints of jobs before it, to where it finds them. Raises TransferError."""
     for item in job.inputs:
         store.download(item.uri, _at(files, item.path))
+    if job.checkpoints is not None:
+        store.download(job.checkpoints.uri, _at(files, job.checkpoints.path), may_be_empty=True)
 
 
 def collect(job: JobRequest, files: Path, store: ObjectStore, *, succeeded: bool, stopped: bool) -> None:
     """Bring what the job left to where it was asked for. Raises TransferError.
 
     A training job that fails leaves no model, but its other output; one that is stopped leaves what it had saved.
-    A processing job that does not succeed leaves nothing.
+    Its checkpoints are left in any case (the vendor uploads them all the time, we at the end). A processing job that
+    does not succeed leaves nothing.
     """
+    if job.checkpoints is not None:
+        store.upload_folder(_at(files, job.checkpoints.path), job.checkpoints.uri, job.checkpoints.key)
     if job.kind is Kind.PROCESSING:
         for item in job.outputs if succeeded else ():
             store.upload_folder(_at(files, item.path), item.uri, item.key)
@@ -145,6 +154,12 @@ def message(job: JobRequest, files: Path) -> str:
 def model_uri(job: JobRequest) -> str:
     """Return where a training job's model goes."""
     return f"{job.outputs[0].uri}/model.tar.gz"
+
+
+def _checkpoints(config: Mapping[str, Any] | None, key: str | None) -> Output | None:
+    if not config:
+        return None
+    return Output("checkpoints", config["S3Uri"], config.get("LocalPath") or CHECKPOINTS, key)
 
 
 def _words(value: Any) -> tuple[str, ...] | None:

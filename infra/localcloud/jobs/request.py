@@ -48,7 +48,8 @@ class JobRequest:
     """A job to run.
 
     `identifier` is the vendor's full name (an ARN); `entrypoint` and `arguments` are None where the image's own
-    hold; `role` is the identity that it acts under; `settings` holds what only the vendor's contract reads.
+    hold; `role` is the identity that it acts under; `checkpoints` is a folder that is filled from its URI before the
+    job and goes back there however the job ends; `settings` holds what only the vendor's contract reads.
     """
 
     kind: Kind
@@ -64,4 +65,5 @@ class JobRequest:
     parameters: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
+    checkpoints: Output | None = None
     settings: Mapping[str, object] = field(default_factory=dict)

@@ -144,7 +144,11 @@ def _environment(image: Image, program: Program, programs: str) -> dict[str, str
 
 
 def _link_interpreter(folder: Path, interpreter: Interpreter) -> None:
+    """Put the interpreter on the job's PATH, and pip: the vendor's SDK starts jobs by a script that asks for both."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in ("pip", "pip3"):
+        (folder / name).write_text('#!/bin/sh\nexec python -m pip "$@"\n')
+        (folder / name).chmod(0o755)
     for name in ("python", "python3", interpreter.executable.name):
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(interpreter.executable)

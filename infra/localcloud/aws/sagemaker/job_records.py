@@ -8,7 +8,7 @@ from typing import Any
 
 from localstack.aws.api import RequestContext
 
-from infra.localcloud.aws.failures import Refusal, in_use, validation
+from infra.localcloud.aws.failures import Refusal, in_use, not_found, validation
 from infra.localcloud.aws.records import Record, Records, now
 from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.runner import JobRun, Outcome, Phase, Result
@@ -185,6 +185,22 @@ def stop(record: JobRecord, kind: str) -> None:
     if record.status in ENDED:
         raise validation(f"The request was rejected because the {kind} job is in status {record.status}.")
     record.stop()
+
+
+def delete(jobs: Jobs, context: RequestContext, name: str, kind: str) -> None:
+    """Forget a job and its tags; its name is free again, what it left in S3 and its log stay.
+
+    Raises ResourceNotFound for one that does not exist, ResourceInUse for one that has not ended.
+    """
+    records = jobs.of(context)
+    with records.locked():
+        record = records.find(name)
+        if record is None:
+            raise not_found(f"Could not find requested {kind} job with name: {name}")
+        if record.status not in ENDED:
+            raise in_use(f"The {kind} job {name} is in status {record.status}; only one that has ended can be deleted.")
+        records.remove(name)
+    store(context).tags.end(record.arn)
 
 
 def echo(request: Mapping[str, Any], members: tuple[str, ...]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from infra.localcloud.aws.failures import validation
 from infra.localcloud.aws.operations import Operations, Request
 from infra.localcloud.aws.paging import Listing
 from infra.localcloud.aws.sagemaker.job_cloud import assume, begin, check_bucket, check_image, check_role
-from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, keep, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, delete, echo, keep, refuse_unsupported, stop
 from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.contract_sagemaker import PROCESSING_ROOT, processing_request
 
@@ -60,6 +60,11 @@ def list_jobs(context: RequestContext, request: Request) -> dict[str, Any]:
 def stop_job(context: RequestContext, request: Request) -> None:
     """StopProcessingJob."""
     stop(JOBS.of(context).get(request["ProcessingJobName"]), "processing")
+
+
+def delete_job(context: RequestContext, request: Request) -> None:
+    """DeleteProcessingJob."""
+    delete(JOBS, context, request["ProcessingJobName"], "processing")
 
 
 def _inputs(request: Request) -> list[Mapping[str, Any]]:
@@ -126,6 +131,7 @@ LISTING = Listing[JobRecord](
 )
 OPERATIONS: Operations = {
     "CreateProcessingJob": create,
+    "DeleteProcessingJob": delete_job,
     "DescribeProcessingJob": describe,
     "ListProcessingJobs": list_jobs,
     "StopProcessingJob": stop_job,

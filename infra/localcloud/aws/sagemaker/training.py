@@ -12,7 +12,7 @@ from infra.localcloud.aws.failures import validation
 from infra.localcloud.aws.operations import Operations, Request
 from infra.localcloud.aws.paging import Listing
 from infra.localcloud.aws.sagemaker.job_cloud import assume, begin, check_bucket, check_image, check_input, check_role
-from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, keep, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, delete, echo, keep, refuse_unsupported, stop
 from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.contract_sagemaker import model_uri, training_request
 
@@ -25,6 +25,7 @@ ECHOED = (
     "RoleArn",
     "InputDataConfig",
     "OutputDataConfig",
+    "CheckpointConfig",
     "ResourceConfig",
     "VpcConfig",
     "StoppingCondition",
@@ -51,6 +52,8 @@ def start(request: Request, context: RequestContext, *, validate_inputs: bool) -
     check_role(request["RoleArn"], region)
     check_image(request["AlgorithmSpecification"]["TrainingImage"])
     check_bucket(request["OutputDataConfig"]["S3OutputPath"], region)
+    if request.get("CheckpointConfig"):
+        check_bucket(request["CheckpointConfig"]["S3Uri"], region)
     for channel in request.get("InputDataConfig") or () if validate_inputs else ():
         check_input(channel["DataSource"]["S3DataSource"]["S3Uri"], request["RoleArn"], region)
     record = JobRecord(name=name, arn=sagemaker_arn(context, "training-job", name), request=request)
@@ -98,6 +101,11 @@ def stop_job(context: RequestContext, request: Request) -> None:
     stop(JOBS.of(context).get(request["TrainingJobName"]), "training")
 
 
+def delete_job(context: RequestContext, request: Request) -> None:
+    """DeleteTrainingJob."""
+    delete(JOBS, context, request["TrainingJobName"], "training")
+
+
 def _check_supported(request: Request) -> None:
     algorithm, resources = request.get("AlgorithmSpecification"), request.get("ResourceConfig")
     if not algorithm or not resources:
@@ -121,7 +129,6 @@ def _check_supported(request: Request) -> None:
                 source["S3DataType"] != "S3Prefix" for source in sources if source
             ),
             "A compressed channel": any(channel.get("CompressionType") == "Gzip" for channel in channels),
-            "CheckpointConfig": bool(request.get("CheckpointConfig")),
             "OutputDataConfig.CompressionType NONE": request["OutputDataConfig"].get("CompressionType") == "NONE",
         }
     )
@@ -180,6 +187,7 @@ LISTING = Listing[JobRecord](
 )
 OPERATIONS: Operations = {
     "CreateTrainingJob": create,
+    "DeleteTrainingJob": delete_job,
     "DescribeTrainingJob": describe,
     "ListTrainingJobs": list_jobs,
     "StopTrainingJob": stop_job,
