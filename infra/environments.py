@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 
 from infra.errors import ConfigError, Problem, UsageError
+from infra.guards import LOCAL_PREFIX
 from infra.localcloud.lifecycle import LocalCloud
 from infra.toolchain import Toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
 STACKS = "stacks"
 DEFAULT_ENVIRONMENT = "local-aws"
-LOCAL_PREFIX = "local-"
 # Local environments hold no secret: what their passphrase guards is gone with the local cloud.
 LOCAL_PASSPHRASE = "stile-local"  # noqa: S105
 LOCAL_ACCOUNT = {
@@ -24,6 +24,10 @@ LOCAL_ACCOUNT = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
+    # Nothing of the user's own settings: no profile, endpoint or role of theirs.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
 }
 # No local cloud runs: calls must fail on this machine rather than reach a real account. Nothing listens on port 9.
 NOWHERE = "http://127.0.0.1:9"
@@ -109,7 +113,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         document = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         problem = Problem(str(path), "", "YAML", f"mend the file: {error}")
         raise ConfigError((problem,)) from error
     config = document.get("config") if isinstance(document, dict) else None
@@ -171,8 +175,15 @@ def local_variables(environment: Environment, cloud: LocalCloud | None) -> dict[
     """Return what only processes of a local environment see: its state, its plugins, its cloud."""
     return {
         "PULUMI_HOME": str(environment.pulumi_home),
-        "PULUMI_BACKEND_URL": environment.backend_dir.as_uri(),
+        # Without files of metadata beside the state's: they are not written whole or not at all, as the state is.
+        "PULUMI_BACKEND_URL": f"{environment.backend_dir.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE,
         "AWS_ENDPOINT_URL": cloud.endpoint_url if cloud else NOWHERE,
         **LOCAL_ACCOUNT,
+        **{name: without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")},
     }
+
+
+def without_proxy(known: str) -> str:
+    """Return the hosts that are asked without a proxy, with this machine among them: nothing of it goes through one."""
+    return ",".join(dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1", "localhost"]))

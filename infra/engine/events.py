@@ -4,13 +4,15 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from pulumi.automation import EngineEvent, StepEventMetadata
+from pulumi.automation import EngineEvent, ResOpFailedEvent, StepEventMetadata
 
 from infra.errors import ProvisioningError
 
 PROVIDER_PREFIX = "pulumi:providers:"
+# The engine's word that a call failed outside of the plugin, which answers its own failures with another one.
+UNANSWERED = 0
 COLOUR = re.compile(r"<\{%[^%]*%\}>")
 # The CLI's own output, as the Automation API hands it on.
 ERROR_LINE = re.compile(r"^\s*(?:stderr:\s*)?error:\s*(.+)$", re.M)
@@ -57,6 +59,27 @@ class Message:
 Watch = Callable[[Step | Message], None]
 
 
+@dataclass(frozen=True)
+class CutOff:
+    """A step that failed without an answer of the plugin: it may have been done, or begun.
+
+    Attributes:
+        op: the engine's word.
+        urn: the resource.
+        type: its type token.
+        parent: the URN of its parent, if it has one.
+        provider: the provider's URN and id.
+        inputs: as the plugin checked them; secret ones are not in it.
+    """
+
+    op: str
+    urn: str
+    type: str
+    parent: str
+    provider: str
+    inputs: Mapping[str, Any]
+
+
 @dataclass
 class Journal:
     """Follows one operation of the engine; give its `record` to the Automation API as `on_event`.
@@ -73,6 +96,7 @@ class Journal:
     changes: dict[str, int] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     failures: list[Message] = field(default_factory=list)
+    _failed: list[ResOpFailedEvent] = field(default_factory=list)
     _started: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def record(self, event: EngineEvent) -> None:
@@ -83,6 +107,7 @@ class Journal:
             self._end(event.res_outputs_event.metadata, "done")
         elif event.res_op_failed_event is not None:
             self._end(event.res_op_failed_event.metadata, "failed")
+            self._failed.append(event.res_op_failed_event)
         elif event.diagnostic_event is not None:
             diagnostic = event.diagnostic_event
             self._hear(diagnostic.severity, diagnostic.message, diagnostic.urn or "")
@@ -112,6 +137,16 @@ class Journal:
             self.failures.append(message)
         else:
             self.watch(message)
+
+    def cut_off(self) -> list[CutOff]:
+        """Return the steps that may have been done although they failed: the plugin died, or they were cancelled."""
+        cancelled = {failure.urn for failure in self.failures if "cancel" in failure.text.lower()}
+        return [
+            CutOff(word(step.op), step.urn, step.type, made.parent, made.provider, made.inputs or {})
+            for event in self._failed
+            if (step := event.metadata) and (made := step.new or step.old)
+            if event.status == UNANSWERED or step.urn in cancelled
+        ]
 
     def error(self, operation: str, otherwise: str) -> ProvisioningError:
         """Return what to raise when the operation failed.

@@ -109,7 +109,11 @@ def perform(session: Session, operation: str, watch: Watch, act: Act) -> Outcome
     journal, started = Journal(watch), time.monotonic()
     try:
         result = recovery.unlocked(session, watch, lambda: act(journal.record))
-    except automation.CommandError as error:
+    except (automation.CommandError, KeyboardInterrupt) as error:
+        if operation != "preview":
+            recovery.note(session, journal.cut_off(), watch)
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise journal.error(operation, str(error)) from error
     outputs = shown(result.outputs) if isinstance(result, automation.UpResult) else {}
     return Outcome(journal.changes, tuple(journal.steps), time.monotonic() - started, outputs)

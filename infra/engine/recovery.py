@@ -1,24 +1,21 @@
-"""Going on after an interruption: locks of the dead, creates that never ended, and a local cloud that started anew."""
+"""Going on after an interruption: locks of the dead, operations that never ended, a local cloud that started anew."""
 
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psutil
 from pulumi import automation
 
-from infra.engine.events import Message, Watch, short
+from infra.engine import pending
+from infra.engine.events import CutOff, Message, Watch
 from infra.engine.session import Session
 from infra.errors import ProvisioningError
-from infra.providers.aws import tables
-from infra.providers.kit.resource import PluginError
 
 T = TypeVar("T")
 Refresh = Callable[[Session, Watch], object]
-Identify = Callable[[str, Mapping[str, Any]], str | None]
-CLOUD_PREFIXES = ("aws:", "gcp:")
 
 # How the CLI's file and bucket backends name a lock's holder.
 HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
@@ -28,13 +25,28 @@ def catch_up(session: Session, watch: Watch, refresh: Refresh) -> None:
     """Bring the state up to date where something happened behind the engine's back.
 
     Raises:
-        ProvisioningError: the refresh failed.
+        ProvisioningError: the refresh failed, or the cloud does not say what came of an operation.
     """
-    settle_pending(session, watch, refresh)
+
+    def read_anew() -> None:
+        refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
+
+    pending.settle(session, watch, read_anew, lambda deployment: write(session, watch, deployment))
     if is_new_boot(session):
         watch(Message("info", "the local cloud started anew and holds nothing of before; refreshing the state first"))
-        refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
+        read_anew()
         remember_boot(session)
+
+
+def note(session: Session, steps: Sequence[CutOff], watch: Watch) -> None:
+    """Write into the state which steps were cut off, for the next command to ask the cloud about."""
+    if steps:
+        pending.note(session, steps, lambda deployment: write(session, watch, deployment))
+
+
+def write(session: Session, watch: Watch, deployment: automation.Deployment) -> None:
+    """Put a deployment in place of the state's."""
+    unlocked(session, watch, lambda: session.stack.import_stack(deployment))
 
 
 def boot_path(session: Session) -> Path:
@@ -98,88 +110,3 @@ def unlocked(session: Session, watch: Watch, act: Callable[[], T]) -> T:
     except automation.ConcurrentUpdateError as error:
         release_stale_lock(session, str(error), watch)
         return act()
-
-
-def settle_pending(session: Session, watch: Watch, refresh: Refresh) -> None:
-    """Ask the cloud what came of operations that began and were never seen to end.
-
-    What was being created is put into the state under the id that its name gives it; the refresh that follows keeps it
-    if the cloud has it, and drops it if not. Where no name gives the id, it is dropped, and the user is told.
-    """
-    exported = session.stack.export_stack()
-    deployment = dict(exported.deployment or {})
-    pending = deployment.get("pending_operations") or []
-    if not pending:
-        return
-    names = ", ".join(short(item["resource"]["urn"]) for item in pending)
-    adopted, unknown = adopt(deployment, lambda token, inputs: identify(session, token, inputs))
-    settled = automation.Deployment(version=exported.version, deployment=adopted)
-    unlocked(session, watch, lambda: session.stack.import_stack(settled))
-    watch(Message("warning", f"an earlier update was cut off during: {names}; asking the cloud what came of it"))
-    refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
-    for urn in unknown:
-        watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
-
-
-def adopt(deployment: Mapping[str, Any], identify: Identify) -> tuple[dict[str, Any], list[str]]:
-    """Return a deployment without pending operations, with what was being created in it under its id.
-
-    Also returns the URNs of what was being created and has no id that `identify` knows.
-    """
-    resources = list(deployment.get("resources", []))
-    known, unknown = {resource["urn"] for resource in resources}, []
-    for item in deployment.get("pending_operations") or []:
-        resource = item["resource"]
-        if item["type"] != "creating" or not resource.get("custom"):
-            continue
-        identity = identify(resource["type"], resource.get("inputs", {}))
-        if identity and resource["urn"] not in known:
-            resources.append({**resource, "id": identity, "outputs": {}})
-        elif resource["type"].startswith(CLOUD_PREFIXES):  # our own resources find what they made by themselves
-            unknown.append(resource["urn"])
-    kept = {key: value for key, value in deployment.items() if key != "pending_operations"}
-    return {**kept, "resources": resources}, unknown
-
-
-def identify(session: Session, token: str, inputs: Mapping[str, Any]) -> str | None:
-    """Return the id of a resource that may have been created: its name gives it, or the cloud finds it by its name.
-
-    None: nothing says it, or the cloud has none of that name.
-    """
-    if token in LOOKUPS:
-        return LOOKUPS[token](session, inputs)
-    try:
-        template = ARNS.get(token) or tables.find(token).id
-        known = {**account(session), **inputs} if ACCOUNT_ID in template else inputs
-        return template.format_map(known)
-    except (PluginError, KeyError):
-        return None
-
-
-def account(session: Session) -> dict[str, str]:
-    """Return what ids say of the account: its number, partition and region."""
-    sts = session.aws_client("sts")
-    caller = sts.get_caller_identity()
-    return {
-        "accountId": caller["Account"],
-        "partition": caller["Arn"].split(":")[1],
-        "region": sts.meta.region_name,
-    }
-
-
-def _mlflow_app(session: Session, inputs: Mapping[str, Any]) -> str | None:
-    pages = session.aws_client("sagemaker").get_paginator("list_mlflow_apps").paginate()
-    apps = [app for page in pages for app in page["Summaries"] if app["Name"] == inputs["name"]]
-    return next((app["Arn"] for app in apps if app["Status"] not in ("Deleting", "Deleted")), None)
-
-
-ACCOUNT_ID = "{accountId}"
-# Ids that are ARNs, and that the name gives.
-ARNS = {
-    "aws:sns/topic:Topic": "arn:{partition}:sns:{region}:{accountId}:{name}",
-    "aws:iam/policy:Policy": "arn:{partition}:iam::{accountId}:policy{path}{name}",
-}
-# What takes minutes to create, and so is cut off most often, and would be refused if it were created again.
-LOOKUPS: Mapping[str, Callable[[Session, Mapping[str, Any]], str | None]] = {
-    "aws:sagemaker/mlflowApp:MlflowApp": _mlflow_app,
-}

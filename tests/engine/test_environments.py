@@ -66,7 +66,7 @@ def test_a_local_environment_reaches_only_this_machine(clone: Path) -> None:
     cloud = LocalCloud("aws", 1, "boot", "http://127.0.0.1:4000", "http://127.0.0.1:4001", clone, clone)
     found = variables(local, TOOLS, cloud)
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4000"
-    assert found["PULUMI_BACKEND_URL"] == f"file://{clone}/.stile/state"
+    assert found["PULUMI_BACKEND_URL"] == f"file://{clone}/.stile/state?metadata=skip"
     assert found["PULUMI_IGNORE_AMBIENT_PLUGINS"] == "1"
     assert (found["AWS_ACCESS_KEY_ID"], found["AWS_REGION"]) == ("test", "us-east-1")
 

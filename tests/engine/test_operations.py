@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from infra import engine
-from infra.engine import recovery
+from infra.engine import pending
+from infra.engine.lookups import Lookups
 from infra.environments import variables
 from tests.engine.small_project import NAME, SmallProject, Watched, await_true, finish
 
@@ -139,7 +140,12 @@ def test_what_the_cloud_did_finish_is_adopted(project: SmallProject, monkeypatch
     cut.communicate()
     (project.control / "go").touch()
     (project.notes / "first").write_text(json.dumps({"title": "first", "text": "wait"}))
-    monkeypatch.setattr(recovery, "identify", lambda session, token, inputs: inputs["title"])
+    monkeypatch.setattr(pending, "CLOUD_PREFIXES", ("notes:",))
+    monkeypatch.setattr(
+        Lookups,
+        "find",
+        lambda self, token, inputs, taken: inputs["title"] if inputs["title"] in project.titles() else None,
+    )
     watched = Watched()
     engine.up(project.session(), watched)
     made = {name for op, name, state in watched.steps if (op, state) == ("create", "done")}

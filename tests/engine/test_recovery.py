@@ -1,60 +1,21 @@
-"""What recovery decides without the engine: whose lock may be released, and what a cut-off create becomes."""
+"""What recovery decides without the engine: whose lock may be released, and where the cloud has what a create made."""
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from infra.engine import Session, recovery
+from infra.engine.lookups import Lookups, UnknowableError
 from infra.environments import Environment
 from infra.toolchain import Toolchain
 from tests.localcloud.cloud import LocalAws
+from tests.localcloud.job_images import ALLOW, TRUST
 
 MLFLOW_APP = "aws:sagemaker/mlflowApp:MlflowApp"
-
-STACK = "urn:pulumi:local-aws::stile::pulumi:pulumi:Stack::stile-local-aws"
-BUCKET = "urn:pulumi:local-aws::stile::aws:s3/bucket:Bucket::data"
-KEY = "urn:pulumi:local-aws::stile::aws:kms/key:Key::data"
-
-
-def pending(urn: str, kind: str = "creating", **inputs: str) -> dict[str, object]:
-    return {"type": kind, "resource": {"urn": urn, "type": urn.split("::")[2], "custom": True, "inputs": inputs}}
-
-
-def identify(token: str, inputs: Mapping[str, Any]) -> str | None:
-    return recovery.identify(cast("Any", None), token, inputs)
-
-
-def test_a_cut_off_create_is_put_under_the_id_that_its_name_gives_it() -> None:
-    """The refresh that follows asks the cloud for exactly this one."""
-    found, unknown = recovery.adopt(
-        {"resources": [{"urn": STACK}], "pending_operations": [pending(BUCKET, bucket="data-1")]}, identify
-    )
-    assert [resource.get("id") for resource in found["resources"]] == [None, "data-1"]
-    assert "pending_operations" not in found
-    assert unknown == []
-
-
-def test_what_has_no_id_by_name_is_told() -> None:
-    found, unknown = recovery.adopt(
-        {"resources": [], "pending_operations": [pending(KEY, description="data")]}, identify
-    )
-    assert found["resources"] == []
-    assert unknown == [KEY]
-
-
-def test_only_creates_are_adopted_and_only_once() -> None:
-    """An update that was cut off has its resource in the state already; so has a replacement."""
-    deployment = {
-        "resources": [{"urn": BUCKET, "id": "data-0"}],
-        "pending_operations": [pending(BUCKET, "updating", bucket="data-1"), pending(BUCKET, bucket="data-1")],
-    }
-    found, unknown = recovery.adopt(deployment, identify)
-    assert found["resources"] == [{"urn": BUCKET, "id": "data-0"}]
-    assert unknown == [BUCKET]
+KEY = "aws:kms/key:Key"
 
 
 @pytest.mark.parametrize(("pid", "is_one"), [(os.getpid(), False), (2**22 + 1, False)])
@@ -71,37 +32,56 @@ def test_the_holder_is_read_from_the_cli() -> None:
 
 
 @pytest.fixture
-def session(local_aws: LocalAws, tmp_path: Path) -> Session:
-    """A session of which only the way to the cloud is used."""
+def lookups(local_aws: LocalAws, tmp_path: Path) -> Lookups:
+    """Lookups in the local cloud; of the session only the way there is used."""
     tools = Toolchain(tmp_path / "pulumi", tmp_path / "crane", tmp_path, "3.259.0", "0.20.2")
     environment = Environment("local-aws", "aws", tmp_path, tmp_path)
-    return Session(environment, tools, local_aws.cloud, cast("Any", None))
+    return Lookups(Session(environment, tools, local_aws.cloud, cast("Any", None)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("token", "inputs", "identity"),
-    [
-        ("aws:budgets/budget:Budget", {"name": "b"}, "000000000000:b"),
-        ("aws:sns/topic:Topic", {"name": "alarms"}, "arn:aws:sns:us-east-1:000000000000:alarms"),
-        ("aws:iam/policy:Policy", {"name": "p", "path": "/x/"}, "arn:aws:iam::000000000000:policy/x/p"),
-        ("aws:iam/rolePolicy:RolePolicy", {"role": "r", "name": "n"}, "r:n"),
-    ],
-)
-def test_ids_that_name_the_account_are_known(
-    session: Session, token: str, inputs: dict[str, str], identity: str
-) -> None:
-    assert recovery.identify(session, token, inputs) == identity
+def test_what_a_name_gives_an_id_is_found_once_it_is_there(lookups: Lookups, local_aws: LocalAws) -> None:
+    """An id of the name itself, of the account and the name, and of two names: only if the cloud has it."""
+    name = local_aws.name("found")
+    trust, document = json.dumps(TRUST), json.dumps(ALLOW)
+    wanted: list[tuple[str, dict[str, str], str]] = [
+        ("aws:s3/bucket:Bucket", {"bucket": name}, name),
+        ("aws:sns/topic:Topic", {"name": name}, f"arn:aws:sns:us-east-1:000000000000:{name}"),
+        ("aws:iam/policy:Policy", {"name": name, "path": "/x/"}, f"arn:aws:iam::000000000000:policy/x/{name}"),
+        ("aws:iam/rolePolicy:RolePolicy", {"role": name, "name": "n"}, f"{name}:n"),
+    ]
+    assert [lookups.find(token, inputs) for token, inputs, _ in wanted] == [None] * len(wanted)
+    local_aws.client("s3").create_bucket(Bucket=name)
+    local_aws.client("sns").create_topic(Name=name)
+    iam = local_aws.client("iam")
+    iam.create_policy(PolicyName=name, Path="/x/", PolicyDocument=document)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    iam.put_role_policy(RoleName=name, PolicyName="n", PolicyDocument=document)
+    assert [lookups.find(token, inputs) for token, inputs, _ in wanted] == [identity for _, _, identity in wanted]
 
 
 @pytest.mark.slow
-def test_an_mlflow_app_is_found_by_its_name(session: Session, local_aws: LocalAws) -> None:
+def test_a_key_is_found_by_its_tags_unless_it_is_somebodys(lookups: Lookups, local_aws: LocalAws) -> None:
+    """A key has no name: without tags of its own nothing can tell whose it is."""
+    kms, tags = local_aws.client("kms"), {"stile-stack": local_aws.name("keys"), "stile-stage": "storage"}
+    inputs = {"description": "data", "tags": tags}
+    assert lookups.find(KEY, inputs) is None
+    listed = [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
+    made = kms.create_key(Description="data", Tags=listed)["KeyMetadata"]["KeyId"]
+    kms.create_key(Description="data", Tags=[*listed, {"TagKey": "more", "TagValue": "1"}])
+    assert lookups.find(KEY, inputs) == made
+    assert lookups.find(KEY, inputs, taken={made}) is None
+    with pytest.raises(UnknowableError):
+        lookups.find(KEY, {"description": "data"})
+
+
+@pytest.mark.slow
+def test_an_mlflow_app_is_found_by_its_name_and_known_to_be_passing(lookups: Lookups, local_aws: LocalAws) -> None:
     """It takes minutes to create, its id is a number of the cloud's, and its name cannot be had twice."""
     bucket, name = local_aws.name("bucket"), local_aws.name("app")
     local_aws.client("s3").create_bucket(Bucket=bucket)
-    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = {"Version": "2012-10-17", "Statement": [trust]}
-    arn = local_aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(role))["Role"]["Arn"]
+    arn = local_aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     made = local_aws.client("sagemaker").create_mlflow_app(Name=name, ArtifactStoreUri=f"s3://{bucket}", RoleArn=arn)
-    assert recovery.identify(session, MLFLOW_APP, {"name": name}) == made["Arn"]
-    assert recovery.identify(session, MLFLOW_APP, {"name": "nowhere"}) is None
+    assert lookups.find(MLFLOW_APP, {"name": name}) == made["Arn"]
+    assert lookups.passing(MLFLOW_APP, made["Arn"]) == "Creating"
+    assert lookups.find(MLFLOW_APP, {"name": "nowhere"}) is None

@@ -1,12 +1,12 @@
-"""The calls that one resource needs, all from its type's table: arguments from properties, reads, tags and waits."""
+"""The calls that one resource needs, all from its type's table: arguments from properties, tags and waits."""
 
-import string
 import time
 from collections.abc import Iterable, Mapping
 from threading import Event
 from typing import Any
 
 from infra.providers.aws.cloud import CallFailed, Cloud
+from infra.providers.aws.reading import Reader, fill
 from infra.providers.aws.shapes import put, search
 from infra.providers.aws.tables import Call, Tags, Type, Wait
 from infra.providers.kit.resource import Cancelled, PluginError
@@ -16,35 +16,7 @@ _FIRST_POLL_SECONDS = 0.05
 _LONGEST_POLL_SECONDS = 1.0
 
 
-def fill(template: Any, known: Mapping[str, Any]) -> Any:
-    """Return a template with each `{property}` filled in, in nested structures too."""
-    if isinstance(template, str):
-        return template.format_map(known)
-    if isinstance(template, Mapping):
-        return {key: fill(value, known) for key, value in template.items()}
-    if isinstance(template, list | tuple):
-        return [fill(value, known) for value in template]
-    return template
-
-
-def parse_id(template: str, identity: str) -> dict[str, str]:
-    """Return the properties that an id such as `role:policy` was made of. Raises PluginError if it has another form."""
-    parts = list(string.Formatter().parse(template))
-    found, rest = {}, identity
-    for index, (literal, name, _, _) in enumerate(parts):
-        rest = rest.removeprefix(literal)
-        if name is None:
-            continue
-        following = parts[index + 1][0] if index + 1 < len(parts) else ""
-        value, separator, rest = rest.partition(following) if following else (rest, "", "")
-        if following and not separator:
-            raise PluginError(f"the id {identity} has not the form {template}")
-        rest = following + rest
-        found[name] = value
-    return found
-
-
-class Calls:
+class Calls(Reader):
     """The calls for one resource.
 
     Attributes:
@@ -53,7 +25,7 @@ class Calls:
     """
 
     def __init__(self, table: Type, cloud: Cloud, region: str, cancelled: Event) -> None:
-        self.type = table
+        super().__init__(table)
         self.cloud = cloud
         self.region = region
         self._cancelled = cancelled
@@ -78,27 +50,6 @@ class Calls:
             if values.get(name) is not None and not field.local and name != "tags":
                 put(args, field, values[name], shape)
         return {**args, **fill(call.args, known)}
-
-    def read(self, known: Mapping[str, Any], *, first_only: bool = False) -> dict[str, Any] | None:
-        """Return what is live as one document, or None if the cloud said that there is nothing."""
-        document: dict[str, Any] = {}
-        for call in self.type.reads[:1] if first_only else self.type.reads:
-            try:
-                part = self._part(call, known)
-            except CallFailed as error:
-                if error.means(call.absent):
-                    continue
-                if error.means(self.type.missing):
-                    return None
-                raise
-            if part is None and call.under is None:
-                return None
-            document.update({call.under: part} if call.under else part)
-        return document
-
-    def _part(self, call: Call, known: Mapping[str, Any]) -> Any:
-        answer = self(call.operation, **fill(call.args, known))
-        return search(call.result.format_map(known), answer) if call.result else answer
 
     # tags
 

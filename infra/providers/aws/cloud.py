@@ -1,11 +1,10 @@
 """The connection to the local cloud: loopback only, one session, one client per service and region."""
 
-import ipaddress
 import os
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from infra.guards import is_loopback
 from infra.providers.kit.resource import PluginError
 
 if TYPE_CHECKING:
@@ -20,23 +19,17 @@ class RefusedEndpoint(PluginError):  # noqa: N818 - it names what happened
     """The endpoint is missing or not on this machine."""
 
 
+class RefusedEnvironment(PluginError):  # noqa: N818 - it names what happened
+    """The stack is that of a real environment."""
+
+
 def require_loopback(endpoint_url: str | None) -> str:
     """Return the endpoint if it is on this machine's loopback. Raises RefusedEndpoint otherwise."""
     if not endpoint_url:
         raise RefusedEndpoint(f"AWS_ENDPOINT_URL is not set: {_ONLY_LOCAL}; start one with `./stile local start`")
-    host = urlsplit(endpoint_url).hostname
-    if host is None or not _is_loopback(host):
+    if not is_loopback(endpoint_url):
         raise RefusedEndpoint(f"the endpoint {endpoint_url} is not on this machine: {_ONLY_LOCAL}")
     return endpoint_url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class CallFailed(PluginError):  # noqa: N818 - it names what happened
@@ -110,6 +103,7 @@ class Cloud:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             parameter_validation=True,
+            proxies={},  # or what goes to this machine could leave it
         )
         return self._session.create_client(
             service,
@@ -132,17 +126,21 @@ class Cloud:
 
         Raises CallFailed when the cloud refuses, PluginError when it cannot be reached or the arguments are wrong.
         """
-        from botocore import xform_name
-        from botocore.exceptions import BotoCoreError, ClientError
+        return ask(self.client(service, region), operation, args)
 
-        client = self.client(service, region)
-        method = xform_name(operation)
-        try:
-            if client.can_paginate(method):
-                return client.get_paginator(method).paginate(**(args or {})).build_full_result()
-            return getattr(client, method)(**(args or {}))
-        except ClientError as error:
-            details = error.response.get("Error", {})
-            raise CallFailed(operation, str(details.get("Code", "")), str(details.get("Message", ""))) from error
-        except BotoCoreError as error:
-            raise PluginError(f"{operation}: {error}") from error
+
+def ask(client: "BaseClient", operation: str, args: dict[str, Any] | None = None) -> Any:
+    """Call an operation of a client by the vendor's name; see Cloud.call."""
+    from botocore import xform_name
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    method = xform_name(operation)
+    try:
+        if client.can_paginate(method):
+            return client.get_paginator(method).paginate(**(args or {})).build_full_result()
+        return getattr(client, method)(**(args or {}))
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        raise CallFailed(operation, str(details.get("Code", "")), str(details.get("Message", ""))) from error
+    except BotoCoreError as error:
+        raise PluginError(f"{operation}: {error}") from error

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from threading import Event
 from typing import Any
 
-from infra.providers.aws.calls import Calls, fill, parse_id
+from infra.providers.aws.calls import Calls
 from infra.providers.aws.cloud import CallFailed, Cloud
 from infra.providers.aws.hooks import Hook
 from infra.providers.aws.plan import Plan
+from infra.providers.aws.reading import fill, parse_id
 from infra.providers.aws.shapes import place, read_object, search
 from infra.providers.aws.tables import Call, Type
 from infra.providers.aws.tag_rules import TagRules

@@ -5,21 +5,31 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from infra.providers.kit.resource import Log, Plugin
+
+if TYPE_CHECKING:
+    import grpc
 
 _WORKERS = 32
 _MESSAGE_BYTES = 400 * 1024 * 1024  # what the engine itself allows
 
 
-def main(make_plugin: Callable[[], Plugin]) -> None:
+def main(
+    make_plugin: Callable[[], Plugin], make_interceptors: "Callable[[], Sequence[grpc.ServerInterceptor]]" = tuple
+) -> None:
     """Serve a plugin until the engine is gone. The engine's address is the first argument.
 
     The SDK's own start-up code (0.3 s) is left out: a plugin must not import `pulumi` itself.
+
+    Args:
+        make_plugin: makes the plugin.
+        make_interceptors: makes what stands between the engine's calls and the plugin, such as a test's faults.
     """
     _watch_parent()
     _register_bare_sdk()
@@ -31,7 +41,8 @@ def main(make_plugin: Callable[[], Plugin]) -> None:
     plugin = make_plugin()
     plugin.log = EngineLog(sys.argv[1]) if len(sys.argv) > 1 else StderrLog()
     options = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
-    server = grpc.server(ThreadPoolExecutor(max_workers=_WORKERS), options=options)
+    workers = ThreadPoolExecutor(max_workers=_WORKERS)
+    server = grpc.server(workers, options=options, interceptors=tuple(make_interceptors()))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(plugin), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -1,0 +1,199 @@
+"""What an interrupted operation left undecided: noted in the state, asked of the cloud, then adopted or dropped."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pulumi import automation
+
+from infra.engine.events import CutOff, Message, Watch, short
+from infra.engine.lookups import Lookups, UnknowableError
+from infra.engine.session import Session
+from infra.errors import ProvisioningError
+from infra.providers.kit.resource import PluginError
+from infra.providers.kit.values import SIGNATURE_KEY
+
+Resource = dict[str, Any]
+Find = Callable[[str, Mapping[str, Any], set[str]], str | None]
+CLOUD_PREFIXES = ("aws:", "gcp:")
+KINDS = {
+    "create": "creating",
+    "create-replacement": "creating",
+    "update": "updating",
+    "delete": "deleting",
+    "delete-replaced": "deleting",
+}
+LONGEST_SECONDS = 3600.0  # an endpoint's own limit
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 10.0
+
+
+def settle(session: Session, watch: Watch, refresh: Callable[[], object], write: Callable[[Any], None]) -> None:
+    """Ask the cloud what came of operations that began and were never seen to end.
+
+    What was being created is put into the state under its id if the cloud has it; the refresh that follows reads the
+    rest. It is put there unread first, so that this can be cut off too. Where nothing gives the id, the user is told.
+
+    Args:
+        session: the environment.
+        watch: is told what is going on.
+        refresh: makes the state what the cloud says.
+        write: puts a deployment in place of the state's.
+
+    Raises:
+        ProvisioningError: the cloud does not say, or something in it does not come to rest.
+    """
+    exported = session.stack.export_stack()
+    deployment = dict(exported.deployment or {})
+    pending = deployment.get("pending_operations") or []
+    if not pending and not any(is_unread(resource) for resource in deployment.get("resources", [])):
+        return
+    names = ", ".join(short(item["resource"]["urn"]) for item in pending) or "a recovery"
+    watch(Message("warning", f"an earlier update was cut off during: {names}; asking the cloud what came of it"))
+    lookups = Lookups(session)
+    try:
+        adopted, unknown = adopt(deployment, lookups.find)
+        for resource in touched(adopted, pending):
+            await_rest(lookups, resource, watch)
+    except PluginError as error:
+        raise ProvisioningError(
+            f"the cloud does not say what came of {names}: {error}", fix="mend that, and run the command again"
+        ) from error
+    write(automation.Deployment(version=exported.version, deployment=adopted))
+    refresh()
+    for urn in unknown:
+        watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
+
+
+def is_unread(resource: Resource) -> bool:
+    """True for what was adopted and never read: the recovery itself was cut off."""
+    in_cloud = resource["type"].startswith(CLOUD_PREFIXES)
+    return bool(in_cloud and resource.get("custom") and resource.get("id") and not resource.get("outputs"))
+
+
+def touched(deployment: Mapping[str, Any], pending: Sequence[Mapping[str, Any]]) -> Iterator[Resource]:
+    """Yield the resources in the state that something was being done to."""
+    urns = {item["resource"]["urn"] for item in pending}
+    for resource in deployment["resources"]:
+        if resource["urn"] in urns and resource.get("custom") and resource.get("id"):
+            yield resource
+
+
+def await_rest(lookups: Lookups, resource: Resource, watch: Watch) -> None:
+    """Wait until what the cloud still does to a resource has ended: until then it takes no other change.
+
+    Raises:
+        ProvisioningError: it does not end in an hour.
+    """
+    deadline, pause, told = time.monotonic() + LONGEST_SECONDS, FIRST_POLL_SECONDS, ""
+    while state := lookups.passing(resource["type"], resource["id"]):
+        if state != told:
+            watch(Message("info", f"{short(resource['urn'])} is {state}; waiting for that to end"))
+            told = state
+        if time.monotonic() > deadline:
+            raise ProvisioningError(f"{short(resource['urn'])} is {state} for more than an hour", path=resource["urn"])
+        time.sleep(pause)  # the wait is on the cloud; this is only the pace of asking
+        pause = min(2 * pause, LONGEST_POLL_SECONDS)
+
+
+def adopt(deployment: Mapping[str, Any], find: Find) -> tuple[dict[str, Any], list[str]]:
+    """Return a deployment without pending operations, with what was being created in it if the cloud has it.
+
+    One that was to replace another stands in its place, as the engine has it: the other is marked for deletion.
+
+    Also returns the URNs of what was being created and of which nothing says whether the cloud has it.
+    """
+    resources: list[Resource] = list(deployment.get("resources", []))
+    unknown = []
+    for item in deployment.get("pending_operations") or []:
+        made = item["resource"]
+        # our own resources find by themselves what they made
+        if item["type"] != "creating" or not made.get("custom") or not made["type"].startswith(CLOUD_PREFIXES):
+            continue
+        taken = {resource["id"] for resource in resources if resource.get("id") and not is_replaced(resource)}
+        try:
+            identity = find(made["type"], made.get("inputs", {}), taken)
+        except UnknowableError:
+            unknown.append(made["urn"])
+            continue
+        if identity and identity not in _ids(resources, made["urn"]):
+            resources = [*_set_aside(resources, made["urn"]), {**made, "id": identity, "outputs": {}}]
+    kept = {key: value for key, value in deployment.items() if key != "pending_operations"}
+    return {**kept, "resources": in_order(resources)}, unknown
+
+
+def is_replaced(resource: Resource) -> bool:
+    """True for what was deleted already so that another can take its place."""
+    return bool(resource.get("pendingReplacement"))
+
+
+def _ids(resources: Sequence[Resource], urn: str) -> set[str]:
+    return {each["id"] for each in resources if each["urn"] == urn and each.get("id") and not is_replaced(each)}
+
+
+def _set_aside(resources: Sequence[Resource], urn: str) -> Iterator[Resource]:
+    for resource in resources:
+        if resource["urn"] != urn:
+            yield resource
+        elif not is_replaced(resource):
+            yield {**resource, "delete": True}
+
+
+def in_order(resources: Sequence[Resource]) -> list[Resource]:
+    """Return resources so that each stands after what it depends on, as the engine wants a state."""
+    current = {resource["urn"]: resource for resource in resources if not resource.get("delete")}
+    placed: list[Resource] = []
+    seen: set[int] = set()
+
+    def place(resource: Resource) -> None:
+        if id(resource) in seen:
+            return
+        seen.add(id(resource))
+        for urn in _needs(resource):
+            if urn in current:
+                place(current[urn])
+        placed.append(resource)
+
+    for resource in resources:
+        place(resource)
+    return placed
+
+
+def _needs(resource: Resource) -> Iterator[str]:
+    yield from (urn for urn in (resource.get("parent"), resource.get("deletedWith")) if urn)
+    yield resource.get("provider", "").rpartition("::")[0]  # a provider's URN and its id
+    yield from resource.get("dependencies") or ()
+
+
+def note(session: Session, steps: Sequence[CutOff], write: Callable[[Any], None]) -> None:
+    """Write into the state that these steps began and nobody knows how they ended.
+
+    The engine does so itself when it is killed; when only a plugin is, or a call is cancelled, it takes the step for
+    one that did nothing, and what it did make would be nobody's.
+    """
+    exported = session.stack.export_stack()
+    deployment = dict(exported.deployment or {})
+    known = {resource["urn"]: resource for resource in deployment.get("resources", [])}
+    pending = [item for step in steps if (item := _pending(step, known))]
+    if pending:
+        deployment["pending_operations"] = [*(deployment.get("pending_operations") or []), *pending]
+        write(automation.Deployment(version=exported.version, deployment=deployment))
+
+
+def _pending(step: CutOff, known: Mapping[str, Resource]) -> dict[str, Any] | None:
+    kind = KINDS.get(step.op)
+    if kind is None or not step.type.startswith(CLOUD_PREFIXES):
+        return None
+    if kind != "creating":
+        return {"type": kind, "resource": known[step.urn]} if step.urn in known else None
+    made = {
+        "urn": step.urn,
+        "custom": True,
+        "type": step.type,
+        "inputs": {name: value for name, value in step.inputs.items() if SIGNATURE_KEY not in json.dumps(value)},
+        "parent": step.parent,
+        "provider": step.provider,
+        # the engine's event does not say; all that was there when it began is a safe answer
+        "dependencies": [] if step.urn in known else [urn for urn, each in known.items() if each.get("custom")],
+    }
+    return {"type": kind, "resource": {name: value for name, value in made.items() if value}}
