@@ -9,7 +9,7 @@ from localstack.runtime import hooks
 from localstack.utils.aws.request_context import extract_access_key_id_from_auth_header
 
 from infra.localcloud.aws.failures import Refusal
-from infra.localcloud.aws.permissions import audit
+from infra.localcloud.aws.permissions import audit, simulation
 from infra.localcloud.aws.permissions.demands import Asked, asked_of, demands_of
 from infra.localcloud.aws.permissions.policies import Demand, Verdict, judge
 from infra.localcloud.aws.permissions.roles import Actor, actor_of
@@ -29,6 +29,7 @@ class AccessDeniedError(Exception):
 def watch_requests() -> None:
     """Called by LocalStack before the first request is taken."""
     serve_custom_service_request_handlers.append(check_request)
+    simulation.install()
 
 
 def check_request(chain: Any, context: RequestContext, response: Any) -> None:
