@@ -20,6 +20,7 @@ TABLE = Path(__file__).with_name("actions.toml")
 ANY = "*"
 PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 COPY_SOURCE = "CopySource"  # <bucket>/<key>, quoted
+TAGS = "Tags"
 CONTENTS = ("Body", "Checksum", "Content", "PipelineDefinition")
 _FIELD = re.compile(r"{([^}]+)}")
 
@@ -51,11 +52,11 @@ class Asked:
         return f"{self.table.get('prefix', self.service)}:{self.operation}"
 
     def told(self) -> dict[str, Any]:
-        """Return the request for the record: its plain parameters, without contents and what guards those."""
+        """Return the request for the record: its plain parameters and tags, without contents and what guards those."""
         plain = {
             name: value
             for name, value in self.members.items()
-            if isinstance(value, str | int | bool) and not name.startswith(CONTENTS)
+            if name == TAGS or (isinstance(value, str | int | bool) and not name.startswith(CONTENTS))
         }
         return {"service": self.service, "operation": self.operation, "request": plain}
 
@@ -84,7 +85,7 @@ def _besides(asked: Asked, facts: Mapping[str, str]) -> Iterator[Demand]:
         if asked.members.get(member):
             yield Demand(PASS_ROLE, asked.members[member], {**facts, "iam:passedtoservice": asked.table["service"]})
     tagging = asked.table.get("tagging")
-    if tagging and asked.members.get("Tags") and asked.rule != tagging:
+    if tagging and asked.members.get(TAGS) and asked.rule != tagging:
         yield from (Demand(tagging, one, facts) for one in _resources({}, asked))
 
 
@@ -141,7 +142,7 @@ def _facts(asked: Asked) -> dict[str, str]:
     facts = {
         key.lower(): str(asked.members[name]) for key, name in named.items() if asked.members.get(name) is not None
     }
-    tags = asked.members.get("Tags")
+    tags = asked.members.get(TAGS)
     for tag in tags if isinstance(tags, list) else ():
         facts[f"aws:requesttag/{str(tag.get('Key')).lower()}"] = str(tag.get("Value"))
     return {**facts, "aws:requestedregion": asked.place["region"], "aws:securetransport": "true"}

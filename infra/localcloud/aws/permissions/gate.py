@@ -18,6 +18,8 @@ from infra.localcloud.aws.permissions.roles import Actor, actor_of
 # (https://github.com/aws/aws-cdk/issues/26012), rest-json with 403, S3 and the query services AccessDenied with 403
 # (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 CODES = {"json": ("AccessDeniedException", 400), "rest-json": ("AccessDeniedException", 403)}
+# Who signed an address of S3, by signature version 4 and by version 2.
+PRESIGNED = ("X-Amz-Credential", "AWSAccessKeyId")
 OTHER_CODE = ("AccessDenied", 403)
 
 
@@ -47,9 +49,10 @@ def check_request(chain: Any, context: RequestContext, response: Any) -> None:
 
 def _access_key(context: RequestContext) -> str | None:
     """Return the key that signed the request, be it in its header or, presigned, in its address."""
-    signed: str | None = context.request.args.get("X-Amz-Credential")
-    if signed is not None:
-        return unquote(signed).partition("/")[0]
+    for parameter in PRESIGNED:
+        signed: str | None = context.request.args.get(parameter)
+        if signed is not None:
+            return unquote(signed).partition("/")[0]
     key: str | None = extract_access_key_id_from_auth_header(cast("Any", context.request.headers))
     return key
 

@@ -22,6 +22,7 @@ from infra.localcloud.aws.records import now
 from infra.localcloud.aws.sagemaker import job_cloud
 from infra.localcloud.aws.sagemaker.job_logs import JobLog
 from infra.localcloud.aws.sagemaker.job_permissions import check_pull
+from infra.localcloud.aws.sagemaker.machine_metrics import MachineMetrics
 from infra.localcloud.aws.sagemaker.models import Serving
 from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
 from infra.localcloud.jobs.registry import ImageError
@@ -32,6 +33,7 @@ HEALTH_CHECK_SECONDS = 240
 MODEL_TIMEOUT_SECONDS = 60.0
 STOP_GRACE_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 30.0
+METRICS = "/aws/sagemaker/Endpoints"
 _INSTANCES = itertools.count(1)
 
 
@@ -67,6 +69,7 @@ class LiveVariant:
     server: Variant
     session: job_cloud.Session
     log: JobLog
+    metrics: MachineMetrics
     weight: float
     instances: int
     restart: Callable[[], Variant]
@@ -104,6 +107,7 @@ class LiveVariant:
             self._idle.wait_for(lambda: self._in_flight == 0, MODEL_TIMEOUT_SECONDS)
             self._retired.set()
         self.server.stop()
+        self.metrics.close()
         self.log.close()
 
     def _keep_alive(self) -> None:
@@ -183,7 +187,9 @@ def _start(endpoint: str, plan: VariantPlan, region: str) -> LiveVariant:
         log.close()
         raise
     weight, instances = plan.settings["InitialVariantWeight"], plan.settings.get("InitialInstanceCount", 1)
-    return LiveVariant(plan, server, session, log, weight, instances, restart=serve)
+    dimensions = {"EndpointName": endpoint, "VariantName": plan.name}
+    metrics = MachineMetrics(session.client("cloudwatch"), METRICS, dimensions)
+    return LiveVariant(plan, server, session, log, metrics, weight, instances, restart=serve)
 
 
 def _serve(endpoint: str, plan: VariantPlan, session: job_cloud.Session, log: JobLog) -> Variant:

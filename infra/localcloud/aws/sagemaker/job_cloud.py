@@ -17,6 +17,7 @@ from infra.localcloud.aws.permissions.roles import Actor
 from infra.localcloud.aws.sagemaker.job_logs import JobLog
 from infra.localcloud.aws.sagemaker.job_permissions import check_machine, check_pull
 from infra.localcloud.aws.sagemaker.job_records import JobRecord
+from infra.localcloud.aws.sagemaker.machine_metrics import MachineMetrics
 from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
 from infra.localcloud.aws.states import FaultError, Transition, transition
 from infra.localcloud.jobs import contract_sagemaker
@@ -146,7 +147,10 @@ def begin(record: JobRecord, job: JobRequest, session: Session, group: str, on_l
 
     `on_line` sees each line of the job's output besides the log.
     """
-    log = JobLog(session.client("logs"), group, f"{job.name}/{contract_sagemaker.HOST}-{_epoch(record)}")
+    host = f"{job.name}/{contract_sagemaker.HOST}"
+    log = JobLog(session.client("logs"), group, f"{host}-{_epoch(record)}")
+    # The namespace of the metrics is called as the group of the logs.
+    metrics = MachineMetrics(session.client("cloudwatch"), group, {"Host": host})
 
     def connect() -> tuple[ObjectStore, Mapping[str, str]]:
         _suffer(transition(f"{job.kind.value}_job", "run", job.name))
@@ -158,6 +162,7 @@ def begin(record: JobRecord, job: JobRequest, session: Session, group: str, on_l
         on_line(line.text)
 
     def end(result: Result) -> None:
+        metrics.close()
         log.close()
         record.finish(result)
 
