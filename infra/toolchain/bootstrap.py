@@ -76,12 +76,19 @@ class Environment:
 
 
 def environments(root: Path) -> list[Environment]:
-    """Return the environments of a clone: Stile's own, and LocalStack's, whose pins differ from the SDKs'."""
-    local_cloud = root / "infra" / "localcloud" / "aws"
-    found = [Environment("Stile's packages", root, ("--all-extras",))]
-    if (local_cloud / "uv.lock").is_file():
-        found.append(Environment("the local AWS cloud's packages", local_cloud))
-    return found
+    """Return the environments of a clone: Stile's own, and those whose pins differ from its own.
+
+    These are LocalStack's, and the vendor's SDKs that tests drive as plain clients: little of those is imported, so
+    they are compiled as they are used.
+    """
+    sdks, lazily = root / "tests" / "official_sdk", ("--no-compile-bytecode",)
+    others = [
+        Environment("the local AWS cloud's packages", root / "infra" / "localcloud" / "aws"),
+        Environment("the SageMaker SDK 2 of the tests", sdks / "v2", lazily),
+        Environment("the SageMaker SDK 3 of the tests", sdks / "v3", lazily),
+    ]
+    locked = [environment for environment in others if (environment.folder / "uv.lock").is_file()]
+    return [Environment("Stile's packages", root, ("--all-extras",)), *locked]
 
 
 def cache_dir() -> Path:
