@@ -1,8 +1,11 @@
 """The Pulumi program: stack configuration -> Spec -> Platform -> exports; nothing else."""
 
+import os
+
 import pulumi
 
 from components.errors import ConfigError, Problem
+from infra import guards
 from infra.program import define
 
 
@@ -11,7 +14,17 @@ def _line(problem: Problem) -> str:
     return f"{problem.path}{shown}; allowed: {problem.allowed}; {problem.fix}"
 
 
+def _require_local_cloud(stack: str) -> None:
+    """Refuse a local stack that plain `pulumi` would take to a real account, whatever plugin it has."""
+    reasons = "; ".join(reason for _, reason in guards.against_local(os.environ)) if guards.is_local(stack) else ""
+    if reasons:
+        raise pulumi.RunError(
+            f'{stack} is a local environment, and nothing was changed: {reasons}; run `eval "$(./stile env {stack})"`'
+        )
+
+
 def _main() -> None:
+    _require_local_cloud(pulumi.get_stack())
     stile = pulumi.Config("stile")
     config = {
         "stile:cloud": stile.get("cloud"),

@@ -6,6 +6,7 @@ StileError (components.errors)
 ├── ToolchainError     a program that Stile runs is missing or cannot be installed
 ├── LocalCloudError    a local cloud does not start, answer or stop
 ├── CloudError         a cloud's API refused what was asked
+├── WrongCloud         a local environment would reach a real account, or a real one a stand-in
 ├── ProvisioningError  the engine's update failed
 ├── RunFailed          a pipeline or job failed
 ├── NothingPromoted    exit code 5
@@ -28,6 +29,7 @@ __all__ = [
     "StileError",
     "ToolchainError",
     "UsageError",
+    "WrongCloud",
 ]
 
 
@@ -54,6 +56,12 @@ class CloudError(StileError):
     """A cloud's API refused what was asked."""
 
     kind: ClassVar[str] = "cloud"
+
+
+class WrongCloud(StileError):  # noqa: N818 - it names what would have happened
+    """A local environment would have reached a real account, or a real one a local stand-in; nothing was changed."""
+
+    kind: ClassVar[str] = "wrong-cloud"
 
 
 class ProvisioningError(StileError):

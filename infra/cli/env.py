@@ -1,11 +1,12 @@
 """`stile env`: the variables with which plain `pulumi`, and any AWS client, work on an environment."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from infra import engine
+from infra import engine, guards
 from infra.cli import console
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json
 from infra.clouds import connect
@@ -15,17 +16,23 @@ from infra.errors import CloudError
 
 
 def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = False) -> None:
-    """Print exports for a shell: eval "$(./stile env local-aws)". Starts a local environment's cloud."""
+    """Print exports for a shell: eval "$(./stile env local-aws)". Starts a local environment's cloud.
+
+    A local environment's shell loses the variables of your own AWS account; open another shell for that.
+    """
     found = find_environment(environment)
+    mine = guards.foreign(os.environ) if found.is_local else []
     with console.Reporter() as reporter:
         session = engine.open_session(found, reporter.progress)
         if found.is_local:
             recovery.catch_up(session, reporter.watch, engine.refresh)
         outputs = session.outputs()
     exported = {**variables(found, session.toolchain, session.cloud, outputs), **tracking(session, outputs)}
+    lost = [name for name in mine if name not in exported]
     if json:
-        console.emit("env", {"environment": found.name, "variables": exported})
+        console.emit("env", {"environment": found.name, "variables": exported, "unset": lost})
         return
+    sys.stdout.write("".join(f"unset {name}\n" for name in lost))
     sys.stdout.write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exported.items()))
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pulumi import automation
 
-from infra import toolchain
+from infra import guards, toolchain
 from infra.engine.cli import Cli
 from infra.engine.events import last_words
-from infra.environments import Environment, variables
+from infra.environments import Environment, local_variables, variables
 from infra.errors import ProvisioningError, ToolchainError
 from infra.localcloud import lifecycle
 from infra.localcloud.lifecycle import LocalCloud
@@ -91,10 +91,13 @@ def open_session(environment: Environment, progress: Progress) -> Session:
     Raises:
         ToolchainError: a program is missing and cannot be had.
         LocalCloudError: the local cloud does not start.
+        WrongCloud: a real environment would meet a local cloud, or a stand-in.
         ProvisioningError: the stack can be neither selected nor created.
     """
+    guards.require_own_cloud(environment, os.environ)
     programs = toolchain.ensure(progress)
     cloud = start_local_cloud(environment, programs, progress) if environment.is_local else None
+    enter(environment, cloud)
     if environment.pulumi_home is not None:
         from infra.providers.install import install_stand_in
 
@@ -108,14 +111,31 @@ def session_as_it_stands(environment: Environment) -> Session | None:
 
     Raises:
         ToolchainError: the toolchain is not installed.
+        WrongCloud: a real environment would meet a local cloud, or a stand-in.
         ProvisioningError: the stack cannot be opened.
     """
+    guards.require_own_cloud(environment, os.environ)
     programs = toolchain.find().toolchain()
     if programs is None:
         raise ToolchainError("the toolchain is not installed", fix="any of up, preview and env installs it")
     cloud = lifecycle.running(environment.cloud, environment.state_dir) if environment.is_local else None
+    enter(environment, cloud)
     stack = existing_stack(environment, programs, cloud)
     return None if stack is None else Session(environment, programs, cloud, stack)
+
+
+def enter(environment: Environment, cloud: LocalCloud | None) -> None:
+    """Make this process one of a local environment: what it does and starts sees the local cloud's account only.
+
+    The program runs in this process, so it sees what it would see under plain `pulumi`.
+    """
+    if not environment.is_local:
+        return
+    for name in guards.foreign(os.environ):
+        del os.environ[name]
+    kept = ("AWS_", "NO_PROXY", "no_proxy")
+    own = local_variables(environment, cloud)
+    os.environ.update({name: value for name, value in own.items() if name.startswith(kept)})
 
 
 def start_local_cloud(environment: Environment, programs: Toolchain, progress: Progress) -> LocalCloud:

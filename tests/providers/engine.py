@@ -26,11 +26,11 @@ class Engine:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.home = folder / "home"
         self._work = folder / "work"
-        state = folder / "state"
-        for path in (self.home, self._work, state):
+        self.state = folder / "state"
+        for path in (self.home, self._work, self.state):
             path.mkdir(parents=True, exist_ok=True)
         self._environment = {
-            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_BACKEND_URL": self.state.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_IGNORE_AMBIENT_PLUGINS": "1",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -42,7 +42,11 @@ class Engine:
         return toolchain() / "pulumi"
 
     def stack(self, name: str, program: Program) -> automation.Stack:
-        """The stack of that name, made at the first call, with this program."""
+        """The local stack of that name, made at the first call, with this program; the stand-in takes no other."""
+        return self.stack_named(f"local-{name}", program)
+
+    def stack_named(self, name: str, program: Program) -> automation.Stack:
+        """The stack of exactly that name, made at the first call, with this program."""
         options = automation.LocalWorkspaceOptions(
             work_dir=str(self._work),
             pulumi_home=str(self.home),

@@ -2,11 +2,13 @@
 
 import importlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
 
-from infra.providers.aws.cloud import Cloud, RefusedEndpoint, require_loopback
+from infra import guards
+from infra.providers.aws.cloud import Cloud, RefusedEndpoint, RefusedEnvironment, require_loopback
 from infra.providers.aws.functions import answer
 from infra.providers.aws.hooks import Hook
 from infra.providers.aws.table_resource import TableResource
@@ -45,8 +47,16 @@ class AwsPlugin(Plugin):
         self._tag_rules = TagRules()
         self._resources: dict[str, TableResource] = {}
 
+    def check_stack(self, stack: str) -> None:
+        """Refuse the stack of a real environment: found nowhere in a local cloud, its state would be emptied."""
+        if not guards.is_local(stack):
+            raise RefusedEnvironment(
+                f"{stack or 'a stack without a name'} is no local environment: this plugin is a stand-in for local "
+                f"clouds only, and takes stacks named {guards.LOCAL_PREFIX}*; nothing was changed"
+            )
+
     def check_config(self, inputs: Properties) -> Iterator[Failure]:
-        """Refuse what the stand-in does not understand, and every endpoint that is not on loopback."""
+        """Refuse what the stand-in does not understand, endpoints that are not on loopback, and real credentials."""
         for name in sorted(inputs.keys() - _WITHOUT_EFFECT - _WITH_EFFECT):
             if not name.startswith("__"):
                 yield Failure(name, f"the local stand-in does not support the provider's input `{name}`")
@@ -55,15 +65,14 @@ class AwsPlugin(Plugin):
                 require_loopback(url)
             except RefusedEndpoint as error:
                 yield Failure("endpoints", str(error))
-        try:
-            Cloud.from_environment(None)
-        except RefusedEndpoint as error:
-            yield Failure("endpoints", str(error))
+        yield from _refused(inputs)
 
     def configure(self, inputs: Properties) -> None:
         """Connect to the local cloud. Raises RefusedEndpoint."""
         for url in _endpoints(inputs):
             require_loopback(url)
+        for failure in _refused(inputs):
+            raise RefusedEndpoint(failure.reason)
         self._cloud = Cloud.from_environment(inputs.get("region"))
         default, ignored = _decoded(inputs.get("defaultTags")) or {}, _decoded(inputs.get("ignoreTags")) or {}
         self._tag_rules = TagRules(
@@ -87,6 +96,16 @@ class AwsPlugin(Plugin):
         if self._cloud is None:
             raise PluginError("the provider is not configured")
         return answer(self._cloud, token, args)
+
+
+def _refused(inputs: Properties) -> Iterator[Failure]:
+    """Yield what leads past the local cloud, or is of a real account: in the environment, and in the inputs."""
+    advice = 'this plugin is a stand-in for local clouds only; run `eval "$(./stile env local-aws)"` in this shell'
+    for name, reason in guards.against_local(os.environ):
+        where = "endpoints" if name.startswith(guards.ENDPOINT) else name
+        yield Failure(where, f"{reason}: {advice}")
+    if guards.is_real_key(str(inputs.get("accessKey") or "")):
+        yield Failure("accessKey", f"the provider's accessKey is a real account's: {advice}")
 
 
 def _endpoints(inputs: Properties) -> Iterator[str]:

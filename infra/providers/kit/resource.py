@@ -243,6 +243,9 @@ class Plugin(ABC):
     def resource(self, token: str) -> Resource:
         """Return the type behind a token such as `aws:s3/bucket:Bucket`. Raises PluginError if there is none."""
 
+    def check_stack(self, stack: str) -> None:  # noqa: B027 - most take any
+        """Refuse to work for a stack; called before check_config and configure. Raises PluginError."""
+
     def check_config(self, inputs: Properties) -> Iterable[Failure]:
         """Say what is wrong with the provider's configuration."""
         return ()

@@ -64,6 +64,11 @@ def type_of(urn: str) -> str:
     return urn.split("::")[2].rsplit("$", 1)[-1]
 
 
+def stack_of(urn: str) -> str:
+    """Return the stack in a name (URN); empty if the engine gave none."""
+    return urn.split(":")[2] if urn else ""
+
+
 def name_of(urn: str) -> str:
     """Return the logical name in a resource's name (URN)."""
     return urn.split("::", 3)[3]
@@ -97,6 +102,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:  # noqa: N802, D102
+        self._check_stack(request.urn, context)
         failures = self._plugin.check_config(plain(request.news))
         return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(failures))
 
@@ -106,6 +112,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return _diff_response(Diff(changes=changed, of_inputs=True))
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ConfigureResponse:  # noqa: N802, D102
+        self._check_stack(request.urn, context)
         try:
             self._plugin.configure(plain(request.args))
         except PluginError as error:
@@ -113,6 +120,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True
         )
+
+    def _check_stack(self, urn: str, context: grpc.ServicerContext) -> None:
+        try:
+            self._plugin.check_stack(stack_of(urn))
+        except PluginError as error:
+            stop(context, str(error), grpc.StatusCode.FAILED_PRECONDITION)
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:  # noqa: N802, D102
         args, secrets = revealed(request.args)
