@@ -19,6 +19,7 @@ Refresh = Callable[[Session, Watch], object]
 
 # How the CLI's file and bucket backends name a lock's holder.
 HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+SINCE = re.compile(r"\(pid \d+\) at (?P<since>\S+)")
 
 
 def catch_up(session: Session, watch: Watch, refresh: Refresh) -> None:
@@ -39,9 +40,9 @@ def catch_up(session: Session, watch: Watch, refresh: Refresh) -> None:
 
 
 def note(session: Session, steps: Sequence[CutOff], watch: Watch) -> None:
-    """Write into the state which steps were cut off, for the next command to ask the cloud about."""
+    """Remember which steps were cut off, for the next command to ask the cloud about."""
     if steps:
-        pending.note(session, steps, lambda deployment: write(session, watch, deployment))
+        pending.note(session, steps, watch, lambda deployment: write(session, watch, deployment))
 
 
 def write(session: Session, watch: Watch, deployment: automation.Deployment) -> None:
@@ -80,10 +81,12 @@ def release_stale_lock(session: Session, said: str, watch: Watch) -> None:
     holder = HOLDER.search(said)
     if holder is None or holder["host"] != socket.gethostname() or is_pulumi(int(holder["pid"])):
         who = f"{holder['user']} on {holder['host']}, process {holder['pid']}" if holder else "somebody else"
+        began = SINCE.search(said)
+        who += f", since {began['since']}" if began else ""
         raise ProvisioningError(
             f"another process works on {session.environment.name}: {who}",
             path=session.environment.name,
-            fix=f"wait for it; if it is dead: pulumi cancel -s {session.environment.name}",
+            fix=f"wait until it ends, then again; if it is dead: pulumi cancel -s {session.environment.name}",
         )
     watch(Message("warning", f"process {holder['pid']} died with the stack's lock; releasing it"))
     session.stack.cancel()
