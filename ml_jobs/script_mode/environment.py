@@ -46,6 +46,11 @@ class Asked:
     channels: Mapping[str, Any]
 
     @property
+    def distribution(self) -> list[str]:
+        """The kinds of distribution that the request asks for, by the names of their switches."""
+        return sorted(name for name, value in self.framework.items() if name.endswith("_enabled") and value is True)
+
+    @property
     def program(self) -> str:
         """The script's path in the code."""
         return str(os.environ.get(PROGRAM.upper()) or self.framework[PROGRAM])
@@ -95,8 +100,13 @@ def _argument(value: Any) -> str:
 
 
 def variables(asked: Asked) -> dict[str, str]:
-    """Return the SM_* variables."""
+    """Return the SM_* variables, and the three others that the toolkit sets."""
     facts = _facts(asked)
+    others = {
+        "CURRENT_HOST": facts["current_host"],
+        "SAGEMAKER_JOB_NAME": asked.framework.get("sagemaker_job_name") or facts["job_name"],
+        "SAGEMAKER_REGION": asked.framework.get("sagemaker_region") or os.environ.get("AWS_REGION"),
+    }
     found = {
         **{name: value for name, value in facts.items() if name != "channel_input_dirs"},
         "hps": facts["hyperparameters"],
@@ -109,7 +119,8 @@ def variables(asked: Asked) -> dict[str, str]:
     for name, value in asked.own.items():
         # The toolkit keeps a dash, which no shell can name; the newer SDK writes an underscore. Scripts use either.
         found[f"hp_{name}"] = found[f"hp_{name.replace('-', '_')}"] = value
-    return {f"SM_{name.upper()}": _text(value) for name, value in found.items()}
+    told = {f"SM_{name.upper()}": value for name, value in found.items()} | others
+    return {name: _text(value) for name, value in told.items()}
 
 
 def _facts(asked: Asked) -> dict[str, Any]:

@@ -37,11 +37,16 @@ def run() -> None:
     """Bring the job's code, install what it requires, and run its program in /opt/ml/code.
 
     Raises:
-        JobError: the code cannot be had, its requirements cannot be installed, or the program is not in it.
+        JobError: the code cannot be had, its requirements cannot be installed, the program is not in it, or the request
+            asks for a distribution, which this image has not.
         ExecuteUserScriptError: the script failed.
         SystemExit: the platform stopped the job.
     """
     asked = environment.read()
+    if asked.distribution:
+        raise JobError(
+            f"{', '.join(asked.distribution)}: the image runs one process per job; train without distribution"
+        )
     code = container_path(environment.CODE)
     source.bring(asked.submitted, code)
     command = command_of(code, asked.program) + environment.arguments(asked.own)

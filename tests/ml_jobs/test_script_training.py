@@ -87,7 +87,13 @@ def test_a_script_is_told_what_the_toolkit_tells(root: Path) -> None:
         alpha=0.5,
         name="two words",
         n=3,
-        **{"learning-rate": 1e-3, "deep": {"b": 1, "a": 2}, "sagemaker_container_log_level": 10, "flag": True},
+        **{
+            "learning-rate": 1e-3,
+            "deep": {"b": 1, "a": 2},
+            "sagemaker_container_log_level": 10,
+            "flag": True,
+            "sagemaker_region": "eu-west-1",
+        },
     )
     ended = run(root)
     assert ended.returncode == 0, ended.stdout
@@ -118,6 +124,9 @@ def test_a_script_is_told_what_the_toolkit_tells(root: Path) -> None:
         "SM_LOG_LEVEL": "10",
         "SM_NETWORK_INTERFACE_NAME": "eth0",
         "SM_NUM_GPUS": "0",
+        "CURRENT_HOST": "algo-1",
+        "SAGEMAKER_JOB_NAME": "job-1",
+        "SAGEMAKER_REGION": "eu-west-1",
     }
     assert {name: found.get(name) for name in texts} == texts
     decoded = {
@@ -160,6 +169,13 @@ def test_a_failed_script_is_told_in_the_vendors_words(name: str, root: Path) -> 
     assert said in failure(root)
     assert "train.py --alpha 1" in failure(root)
     assert not (root / "opt/ml/output/success").exists()
+
+
+def test_distribution_is_refused_and_never_run_half(root: Path) -> None:
+    lay_out(root, "train.py", {"train.py": TELLS}, sagemaker_mpi_enabled=True, sagemaker_parameter_server_enabled=False)
+    with pytest.raises(JobError, match=r"^sagemaker_mpi_enabled: the image runs one process per job"):
+        training.run()
+    assert not (root / "opt/ml/model/told.json").exists()
 
 
 def test_a_script_may_leave_its_own_reason(root: Path) -> None:

@@ -73,6 +73,16 @@ def test_a_job_sees_no_file_of_the_host_beside_the_system(registry: str, image: 
     assert names <= {"PATH", "HOME", "PWD", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "OLDPWD", "_", "SHLVL"}
 
 
+@pytest.mark.usefixtures("namespaces")
+def test_pip_is_the_interpreters_and_not_the_machines(registry: str, image: str, tmp_path: Path) -> None:
+    """Protects the vendor's SDK, whose start script looks for `pip` on PATH: it is a module of the job's own Python."""
+    container = namespace_host(registry, tmp_path / "home").create("job", image)
+    assert run(container, "sh", "-c", "command -v pip3") == (0, ["/var/lib/stile/bin/pip3"])
+    code, lines = run(container, "pip", "--version")
+    assert code == 1
+    assert "No module named pip" in lines[-1]  # which this image, unlike the job image, does not bring
+
+
 def test_byte_code_is_kept_for_the_next_job(host: ContainerHost, image: str) -> None:
     """Protects fast imports: four times slower ones in every job otherwise."""
     first = host.create("job", image)
