@@ -5,8 +5,8 @@ import re
 import pytest
 from botocore import xform_name
 
-from infra.environments import ROOT
 from infra.reports import local_operations
+from tests.test_arrows import sources
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,6 @@ def test_the_page_is_not_stale() -> None:
 @pytest.mark.parametrize("service", local_operations.SERVICES)
 def test_each_operation_has_a_test_by_an_official_client(service: str, implemented: dict[str, list[str]]) -> None:
     """An operation that no test calls would be a claim."""
-    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    tests = "\n".join(path.read_text() for path in sources("tests"))
     called = set(re.findall(r"\w+", tests))
     assert [name for name in implemented[service] if xform_name(name) not in called] == []
