@@ -1,8 +1,10 @@
 """Roles may do what the stages grant them and no more: no action on everything unless it knows no resources."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, get_args
 
 from components.pipeline import FromModel, FromOutput, FromParameter, Source
@@ -13,6 +15,7 @@ from tests.components.configs import RELEASE, full
 from tests.components.conftest import Deploy
 from tests.components.mocked import Declared
 
+PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 # Actions for which IAM knows no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/
 WITHOUT_RESOURCES = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "sagemaker:ListModelPackages"}
 
@@ -138,3 +141,11 @@ def test_a_private_network_lets_whoever_runs_containers_enter_it(deploy: Deploy)
     declared = deploy(config)
     entering = {role for role in get_args(Role) if "ec2:CreateNetworkInterface" in actions(declared, role)}
     assert entering == {*JOBS, "serving"}
+
+
+def test_the_page_on_permissions_says_what_the_roles_reach() -> None:
+    """docs/permissions.md lists each role with the folders of the code's own tables."""
+    rows = [line.split("|") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    told = {row[1].strip(" `"): [re.findall(r"`([^`]+)`", cell) for cell in row[3:5]] for row in rows}
+    known = {role: [list(READS.get(role, ())), list(WRITES.get(role, ()))] for role in get_args(Role)}
+    assert told == known

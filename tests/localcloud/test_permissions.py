@@ -4,63 +4,21 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.localcloud.acting import Actor, acting
 from tests.localcloud.cloud import REGION, LocalAws, refusal
-from tests.localcloud.job_images import TRUST, Ground, ground, wait_for
 
 READS = "s3:GetObject"
 
 
-@dataclass(frozen=True)
-class Actor:
-    """A role, a session of it, and a bucket that it acts on."""
-
-    aws: LocalAws
-    role: str
-    arn: str
-    credentials: dict[str, str]
-    bucket: str
-
-    def client(self, service: str, **settings: Any) -> Any:
-        """A client with the session's credentials."""
-        return boto3.client(
-            service,
-            endpoint_url=self.aws.cloud.endpoint_url,
-            region_name=REGION,
-            aws_access_key_id=self.credentials["AccessKeyId"],
-            aws_secret_access_key=self.credentials["SecretAccessKey"],
-            aws_session_token=self.credentials["SessionToken"],
-            **settings,
-        )
-
-    def allow(self, *statements: dict[str, Any]) -> None:
-        """Let the role do this and nothing else."""
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]}
-        client = self.aws.client("iam")
-        client.put_role_policy(RoleName=self.role, PolicyName="only", PolicyDocument=json.dumps(policy))
-
-    def objects(self, pattern: str = "*") -> str:
-        """The ARN of the bucket's objects."""
-        return f"arn:aws:s3:::{self.bucket}/{pattern}"
-
-
 @pytest.fixture
 def actor(local_aws: LocalAws) -> Actor:
-    """A session of a role that may do nothing, and a bucket with the object `in/a`."""
-    name, bucket = local_aws.name("acting"), local_aws.name("acted-on")
-    local_aws.client("s3").create_bucket(Bucket=bucket)
-    local_aws.client("s3").put_object(Bucket=bucket, Key="in/a", Body=b"a")
-    made = local_aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
-    session = local_aws.client("sts").assume_role(RoleArn=made["Arn"], RoleSessionName="session")
-    return Actor(local_aws, name, made["Arn"], session["Credentials"], bucket)
+    return acting(local_aws)
 
 
 def test_what_no_policy_allows_is_refused_naming_action_resource_and_role(actor: Actor) -> None:
@@ -285,100 +243,10 @@ def test_every_decision_is_a_line_of_the_record(actor: Actor) -> None:
     assert read(actor)
     with refusal("AccessDenied"):
         actor.client("s3").put_object(Bucket=actor.bucket, Key="in/b", Body=b"b")
-    record = Path(actor.aws.cloud.log_path).parents[1] / "permissions.jsonl"
-    lines = [json.loads(line) for line in record.read_text().splitlines()]
-    mine = [line for line in lines if line["role"] == actor.role]
+    mine = actor.recorded()
     assert [(line["action"], line["resource"], line["allowed"]) for line in mine] == [
         ("s3:GetObject", actor.objects("in/a"), True),
         ("s3:PutObject", actor.objects("in/b"), False),
     ]
     assert mine[1]["operation"] == "PutObject"
     assert mine[1]["request"] == {"Bucket": actor.bucket, "Key": "in/b"}
-
-
-SCRIPT = """
-import pathlib
-pathlib.Path("/opt/ml/processing/output/out").mkdir(parents=True, exist_ok=True)
-pathlib.Path("/opt/ml/processing/output/out/b").write_text("b")
-"""
-
-
-@pytest.fixture(scope="module")
-def base(local_aws: LocalAws, crane: str, tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    made = ground(local_aws, crane, tmp_path_factory.mktemp("image"), SCRIPT)
-    local_aws.client("s3").put_object(Bucket=made.bucket, Key="in/a", Body=b"a")
-    return made
-
-
-NEEDED = (
-    "ecr:GetAuthorizationToken",
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:BatchGetImage",
-    "ecr:GetDownloadUrlForLayer",
-    "kms:CreateGrant",
-    "ec2:CreateNetworkInterface",
-    "ec2:CreateNetworkInterfacePermission",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteNetworkInterfacePermission",
-    "ec2:DescribeDhcpOptions",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
-    "s3:ListBucket",
-    "s3:GetObject",
-    "s3:PutObject",
-)
-
-
-def process(base: Ground, role: str) -> dict[str, Any]:
-    name = base.aws.name("permitted")
-    source = {"S3Uri": f"s3://{base.bucket}/in", "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    target = {"S3Uri": f"s3://{base.bucket}/{name}", "S3UploadMode": "EndOfJob"}
-    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1, "VolumeKmsKeyId": "some-key"}
-    base.aws.client("sagemaker").create_processing_job(
-        ProcessingJobName=name,
-        RoleArn=role,
-        AppSpecification={"ImageUri": base.image},
-        ProcessingInputs=[{"InputName": "in", "S3Input": {**source, "LocalPath": "/opt/ml/processing/input/in"}}],
-        ProcessingOutputConfig={
-            "Outputs": [{"OutputName": "out", "S3Output": {**target, "LocalPath": "/opt/ml/processing/output/out"}}]
-        },
-        ProcessingResources={"ClusterConfig": cluster},
-        NetworkConfig={"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}},
-    )
-    return wait_for(base.aws, "processing", name)
-
-
-def test_what_the_cloud_does_for_a_job_takes_the_roles_permissions(base: Ground, actor: Actor) -> None:
-    """Protects: image, volume, network, inputs and outputs take the role; without one the job fails, naming it."""
-    for missing in NEEDED:
-        actor.allow({"Action": [one for one in NEEDED if one != missing], "Resource": "*"})
-        described = process(base, actor.arn)
-        assert described["ProcessingJobStatus"] == "Failed", missing
-        reason = described["FailureReason"]
-        assert reason.startswith("ClientError: ")
-        assert f"{actor.role}/SageMaker-permitted" in reason
-        assert f"is not authorized to perform: {missing} on resource: " in reason
-    actor.allow({"Action": list(NEEDED), "Resource": "*"})
-    assert process(base, actor.arn)["ProcessingJobStatus"] == "Completed"
-
-
-def test_a_job_without_a_log_still_runs(base: Ground, actor: Actor) -> None:
-    """Protects: as at the vendor, a role that may not write logs loses them, not its work; the record says why."""
-    actor.allow({"Action": list(NEEDED), "Resource": "*"})
-    described = process(base, actor.arn)
-    assert described["ProcessingJobStatus"] == "Completed"
-    record = Path(actor.aws.cloud.log_path).parents[1] / "permissions.jsonl"
-    lines = [json.loads(line) for line in record.read_text().splitlines()]
-    refused = {line["action"] for line in lines if line["role"] == actor.role and not line["allowed"]}
-    assert "logs:CreateLogGroup" in refused
-
-
-def test_a_role_must_trust_sagemaker_itself(base: Ground, actor: Actor) -> None:
-    """Protects: a trust policy that merely mentions SageMaker, say to deny it, is none."""
-    denied = {"Version": "2012-10-17", "Statement": [{**TRUST["Statement"][0], "Effect": "Deny"}]}  # type: ignore[dict-item]
-    client = actor.aws.client("iam")
-    client.update_assume_role_policy(RoleName=actor.role, PolicyDocument=json.dumps(denied))
-    with refusal("ValidationException", "Could not assume role"):
-        process(base, actor.arn)
