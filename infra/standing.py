@@ -135,7 +135,7 @@ def _due_up(environment: str, which: str, standing: Standing) -> Iterator[Due]:
         if live and live.version == asked.version:
             found = f"which is live, but with another file: {(live.sha256 or 'unknown')[:12]}, not {asked.sha256[:12]}"
         yield Due(f"./stile up {environment}", f"the config releases version {asked.version} of {model}, {found}")
-    if live is not None and not live.is_serving:
+    if live is not None and not live.is_steady:
         why = f"the endpoint of {model} is {live.status}" + (f": {live.reason}" if live.reason else "")
         yield Due(f"./stile logs endpoint {which}", why)
 

@@ -78,7 +78,8 @@ class Live:
 
     Attributes:
         status: in the cloud's word.
-        is_serving: whether it answers and nothing is under way.
+        is_serving: whether it answers, be it while it changes.
+        is_steady: whether nothing is under way, and nothing failed.
         config: the name of what is live: on SageMaker the endpoint configuration.
         version, sha256: of the model that is live; None where its container was not told.
         since: when what is live began to serve.
@@ -88,6 +89,7 @@ class Live:
     endpoint: str
     status: str
     is_serving: bool
+    is_steady: bool
     config: str
     version: int | None
     sha256: str | None

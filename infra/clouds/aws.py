@@ -37,7 +37,10 @@ JOBS = {
 }
 JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 JOB_IS_OVER = ("Completed", "Failed", "Stopped")
-SERVING = "InService"
+IN_SERVICE = "InService"
+# While an endpoint changes or goes back, what was live before serves on.
+# source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+SERVING = (IN_SERVICE, "Updating", "SystemUpdating", "RollingBack")
 
 
 def connect(variables: Mapping[str, str]) -> "AwsCloud":
@@ -172,7 +175,8 @@ class AwsCloud:
         return Live(
             endpoint=endpoint,
             status=found["EndpointStatus"],
-            is_serving=found["EndpointStatus"] == SERVING,
+            is_serving=found["EndpointStatus"] in SERVING,
+            is_steady=found["EndpointStatus"] == IN_SERVICE,
             config=found["EndpointConfigName"],
             version=int(version) if version.isdigit() else None,
             sha256=known.get("STILE_MODEL_SHA256"),

@@ -14,7 +14,17 @@ from infra.environments import Environment
 from infra.errors import CloudError, ProvisioningError, RunFailed
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-LIVE = Live("p-dev-flights", "InService", is_serving=True, config="c-1", version=1, sha256="a", since=NOON, reason=None)
+LIVE = Live(
+    "p-dev-flights",
+    "InService",
+    is_serving=True,
+    is_steady=True,
+    config="c-1",
+    version=1,
+    sha256="a",
+    since=NOON,
+    reason=None,
+)
 ENGINE = "up failed: aws:sagemaker/endpoint:Endpoint p-dev-flights: unexpected state 'RollingBack'"
 CONFIG = """
 config:

@@ -17,7 +17,17 @@ def version(number: int, *, approved: bool = True) -> ModelVersion:
 
 
 RUN = LastRun("e1", "succeeded", NOON, None, None, "promoted hgb")
-LIVE = Live("p-flights", "InService", is_serving=True, config="c-1", version=1, sha256=OLD, since=NOON, reason=None)
+LIVE = Live(
+    "p-flights",
+    "InService",
+    is_serving=True,
+    is_steady=True,
+    config="c-1",
+    version=1,
+    sha256=OLD,
+    since=NOON,
+    reason=None,
+)
 STEADY = Standing("flights", Release(1, OLD), LIVE, (version(2, approved=False), version(1)), RUN)
 
 
@@ -49,7 +59,7 @@ def test_what_is_live_released_and_newest_leaves_nothing_to_do() -> None:
             "step ingest of the last run failed",
         ),
         (
-            replace(STEADY, live=replace(LIVE, is_serving=False, status="Failed", reason="no capacity")),
+            replace(STEADY, live=replace(LIVE, is_steady=False, status="Failed", reason="no capacity")),
             "./stile logs endpoint dev",
             "is Failed: no capacity",
         ),

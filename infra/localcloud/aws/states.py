@@ -73,6 +73,16 @@ def transition(machine: str, action: str, name: str) -> Transition:
     return Transition(**facts)
 
 
+def limit(machine: str, what: str, name: str) -> float:
+    """Return a limit of a state machine for the named resource; a fault whose `action` it is may set `limit`."""
+    found = _machines()[machine]["limits"][what]
+    for fault in _faults():
+        wanted = (fault["machine"], fault["action"]) == (machine, what)
+        if wanted and fnmatch.fnmatchcase(name, fault.get("name", "*")):
+            found = fault["limit"]
+    return float(found)
+
+
 @cache
 def _machines() -> dict[str, dict[str, Any]]:
     return tomllib.loads(Path(__file__).with_name("states.toml").read_text())

@@ -25,10 +25,10 @@ from infra.localcloud.aws.sagemaker.job_permissions import check_pull
 from infra.localcloud.aws.sagemaker.machine_metrics import MachineMetrics
 from infra.localcloud.aws.sagemaker.models import Serving
 from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
+from infra.localcloud.aws.states import limit
 from infra.localcloud.jobs.registry import ImageError
 from infra.localcloud.jobs.variants import Variant, VariantAnswer, VariantError, VariantRequest, choose, start_variant
 
-HEALTH_CHECK_SECONDS = 240
 # How long the vendor lets a model take over an answer; a retiring variant gets as long.
 MODEL_TIMEOUT_SECONDS = 60.0
 STOP_GRACE_SECONDS = 10.0
@@ -168,7 +168,7 @@ def start_fleet(endpoint: str, plans: list[VariantPlan], region: str) -> Fleet:
         for plan in plans:
             started.append(_start(endpoint, plan, region))  # noqa: PERF401 - those before a failure must be stopped
         for variant in started:
-            _await_health(variant)
+            _await_health(endpoint, variant)
             variant.watch()
     except BaseException:
         Fleet(started).retire()
@@ -235,8 +235,9 @@ def _downloaded(session: job_cloud.Session, plan: VariantPlan) -> Iterator[Path 
         yield Path(file.name)
 
 
-def _await_health(variant: LiveVariant) -> None:
-    seconds = variant.plan.settings.get("ContainerStartupHealthCheckTimeoutInSeconds") or HEALTH_CHECK_SECONDS
+def _await_health(endpoint: str, variant: LiveVariant) -> None:
+    asked = variant.plan.settings.get("ContainerStartupHealthCheckTimeoutInSeconds")
+    seconds = asked or limit("endpoint", "health_check_seconds", endpoint)
     try:
         variant.server.wait_ready(seconds)
     except VariantError as error:
