@@ -40,9 +40,6 @@ NETWORKING = (
     "ec2:DescribeVpcs",
 )
 
-# How the policies were called before one held what several stages grant.
-FORMER = {"access": "storage", "pipeline-access": "jobs"}
-
 
 class AwsIdentity(pulumi.ComponentResource):
     """IAM roles, one for each who acts, each allowed only what the stages grant it."""
@@ -131,12 +128,12 @@ class AwsIdentity(pulumi.ComponentResource):
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", **statement} for statement in statements],
         }
-        former = FORMER.get(f"{role}-{what}") or FORMER.get(what)
-        aliases = [pulumi.Alias(name=self._naming.of(role, former))] if former else []
+        # A renamed policy carries no alias: the engine would delete it before it makes the new one, and in between the
+        # role would have no permissions.
         return aws.iam.RolePolicy(
             self._naming.of(role, what),
             name=self._naming.of(role, what),
             role=self._created[role].name,
             policy=pulumi.Output.json_dumps(policy),
-            opts=pulumi.ResourceOptions(parent=self._created[role], aliases=aliases),
+            opts=pulumi.ResourceOptions(parent=self._created[role]),
         )
