@@ -11,6 +11,7 @@ from infra.deployed import Deployed, DeployedModel
 from infra.errors import UsageError
 
 PIPELINE, ENDPOINT = "pipeline", "endpoint"
+ENDED = ("succeeded", "failed", "stopped")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 POLL_SECONDS = 1.0
 
@@ -24,10 +25,12 @@ class Source:
     Attributes:
         name: what its lines are marked with; empty for a log that is told alone.
         address: what the cloud calls it: a job's full name, or `endpoint/` and its name.
+        is_over: no more will be written; read to its end, it is not looked at again (clouds limit how often one asks).
     """
 
     name: str
     address: str
+    is_over: bool = False
 
 
 @dataclass
@@ -45,11 +48,14 @@ class Followed:
     is_over: Callable[[], bool]
     since: datetime | None = None
     is_endless: bool = False
-    _logs: dict[Source, Log] = field(default_factory=dict)
+    _logs: dict[str, Log] = field(default_factory=dict)
+    _drained: set[str] = field(default_factory=set)
 
     def read(self, tell: Tell) -> int:
         """Tell what came since the last look, the oldest line first; returns how many lines that were."""
-        return self._tell(tell, {source: log.read() for source, log in self._open()})
+        found = {source: log.read() for source, log in self._open()}
+        self._drained |= {source.address for source, lines in found.items() if source.is_over and not lines}
+        return self._tell(tell, found)
 
     def tail(self, tell: Tell, lines: int) -> int:
         """Tell the last lines of each log; returns how many that were."""
@@ -66,9 +72,11 @@ class Followed:
 
     def _open(self) -> Iterator[tuple[Source, Log]]:
         for source in self.sources():
-            if source not in self._logs:
-                self._logs[source] = self.cloud.log(source.address, self.since)
-            yield source, self._logs[source]
+            if source.address in self._drained:
+                continue
+            if source.address not in self._logs:
+                self._logs[source.address] = self.cloud.log(source.address, self.since)
+            yield source, self._logs[source.address]
 
     @staticmethod
     def _tell(tell: Tell, found: dict[Source, list[LogLine]]) -> int:
@@ -127,7 +135,8 @@ def _one_job(cloud: Cloud, job: str, since: datetime | None) -> Followed:
 
 def _whole_run(cloud: Cloud, execution: str, since: datetime | None) -> Followed:
     def sources() -> list[Source]:
-        return [Source(step.name, step.job) for step in cloud.run(execution).steps if step.job]
+        steps = cloud.run(execution).steps
+        return [Source(step.name, step.job, step.status in ENDED) for step in steps if step.job]
 
     return Followed(cloud, sources, lambda: cloud.run(execution).status != "running", since)
 

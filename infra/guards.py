@@ -24,6 +24,8 @@ ENDPOINT = "AWS_ENDPOINT_URL"  # alone for all services, with _S3 and the like f
 # source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 REAL_KEY = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
 PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+# Settings of a machine, not of an account.
+HARMLESS = ("AWS_CA_BUNDLE", "AWS_PAGER", "AWS_CLI_AUTO_PROMPT", "AWS_DEFAULT_OUTPUT")
 IGNORING = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 # What starts our stand-ins, as infra.providers.install writes it.
 STAND_IN = b"infra.providers."
@@ -111,12 +113,12 @@ def require_own_cloud(environment: "Environment", environ: Mapping[str, str]) ->
     reasons = list(against_real(environment, environ))
     if reasons:
         raise WrongCloud(
-            f"{environment.name} is a real environment, and nothing was changed: " + "; ".join(reasons),
+            "\n  ".join([f"{environment.name} is a real environment, and nothing was changed:", *reasons]),
             path=str(environment.config_path),
-            fix="open a new shell, without `stile env` of a local environment; remove any stand-in named here",
+            fix="open a new shell, one without `stile env` of a local environment; a stand-in elsewhere must go",
         )
 
 
 def foreign(environ: Mapping[str, str]) -> list[str]:
     """Return the variables of the user's own AWS account, which no process of a local environment may see."""
-    return sorted(name for name in environ if name.startswith("AWS_"))
+    return sorted(name for name in environ if name.startswith("AWS_") and name not in HARMLESS)

@@ -1,7 +1,7 @@
 """Which logs a name means, and when following them ends."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -25,8 +25,10 @@ class Script:
     """A log that gives the next of its parts at each look."""
 
     parts: Iterator[list[LogLine]]
+    looks: int = 0
 
     def read(self) -> list[LogLine]:
+        self.looks += 1
         return next(self.parts, [])
 
     def tail(self, lines: int) -> list[LogLine]:
@@ -43,6 +45,7 @@ class SmallCloud:
     runs: list[Run]
     parts: dict[str, list[list[LogLine]]]
     over: list[bool] = field(default_factory=list)
+    logs: dict[str, Script] = field(default_factory=dict)
 
     def newest_run(self, pipeline: str) -> str | None:
         return f"arn/{self.runs[0].execution}" if self.runs else None
@@ -57,7 +60,8 @@ class SmallCloud:
         return self.over.pop(0) if self.over else True
 
     def log(self, source: str, since: datetime | None = None) -> Script:
-        return Script(iter(self.parts.get(source, [])))
+        self.logs[source] = Script(iter(self.parts.get(source, [])))
+        return self.logs[source]
 
     def live(self, endpoint: str) -> None:
         return None
@@ -101,6 +105,19 @@ def test_a_whole_run_gains_its_steps_as_they_begin() -> None:
     told, tell = teller()
     find(deployed(cloud), "pipeline", None).follow(tell, poll_seconds=0)
     assert sorted(told) == [("ingest", "a"), ("ingest", "c"), ("train", "b")]
+
+
+def test_a_step_that_has_ended_is_read_to_its_end_and_no_more() -> None:
+    """A run has many steps and takes hours: clouds refuse those who ask too often."""
+    busy = run("running", "ingest", "train")
+    ended = replace(busy, steps=(replace(busy.steps[0], status="succeeded"), busy.steps[1]))
+    over = run("succeeded", "ingest", "train")
+    cloud = SmallCloud([ended] * 12 + [over], {"processing-job/ingest-1": [[line(1, "a")]]})
+    told, tell = teller()
+    find(deployed(cloud), "pipeline", None).follow(tell, poll_seconds=0)
+    assert told == [("ingest", "a")]
+    assert cloud.logs["processing-job/ingest-1"].looks == 2
+    assert cloud.logs["processing-job/train-1"].looks > 4
 
 
 @pytest.mark.parametrize("name", ["endpoint", "flights", "dev-flights"])
