@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.release_ground import (
+from tests.localcloud.cloud import LocalAws
+from tests.localcloud.endpoint_ground import Serving
+from tests.localcloud.job_images import ground
+from tests.providers.aws.release_ground import (
     CLIENTS,
     CRASHES,
     ENDPOINT,
@@ -22,9 +25,6 @@ from tests.e2e.release_ground import (
     register,
     write,
 )
-from tests.localcloud.cloud import LocalAws
-from tests.localcloud.endpoint_ground import Serving
-from tests.localcloud.job_images import ground
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ def test_a_bad_release_costs_no_request_and_leaves_the_old_model_live(project: P
         settled = project.serving.settled(ENDPOINT)
     kept = configurations(project)
     sys.stdout.write(
-        f"{case}: {len(load.answers)} answered, {len(load.failed)} failed, live {old}, kept {kept}\\n"
+        f"{case}: {len(load.answers)} answered, {len(load.failed)} failed, live {old}, kept {kept}\n"
     )  # pytest -rP shows it
     assert load.failed == []
     assert set(load.answers) == {f"version {GOOD}"}
