@@ -15,7 +15,8 @@ from semver import VersionInfo
 
 from infra.toolchain import Toolchain
 
-# Becomes the CLI after asking the kernel (prctl PR_SET_PDEATHSIG) to interrupt it when its parent dies.
+# Becomes the CLI after asking the kernel (prctl PR_SET_PDEATHSIG) to kill it when its parent dies. If it were only
+# interrupted, it would cancel the calls that run and forget what they made; killed, it leaves them noted.
 # Not between fork and exec: gRPC's threads in this process forbid code there.
 MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, {signal}); os.execv(sys.argv[1], sys.argv[1:])"
 
@@ -101,7 +102,7 @@ def _wait(process: "subprocess.Popen[str]") -> None:
 
 
 def mortal() -> list[str]:
-    """Return what stands before a command so that it is interrupted when this process dies; Linux only."""
+    """Return what stands before a command so that it is killed when this process dies; Linux only."""
     if sys.platform != "linux":
         return []
-    return [sys.executable, "-I", "-S", "-c", MORTAL.format(signal=int(signal.SIGINT))]
+    return [sys.executable, "-I", "-S", "-c", MORTAL.format(signal=int(signal.SIGKILL))]

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pulumi import automation
@@ -24,6 +25,7 @@ KINDS = {
     "delete": "deleting",
     "delete-replaced": "deleting",
 }
+BARE = ("urn", "type", "custom", "id")  # no values: a note is a plain file
 LONGEST_SECONDS = 3600.0  # an endpoint's own limit
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 10.0
 
@@ -45,22 +47,28 @@ def settle(session: Session, watch: Watch, refresh: Callable[[], object], write:
     """
     exported = session.stack.export_stack()
     deployment = dict(exported.deployment or {})
-    pending = deployment.get("pending_operations") or []
-    if not pending and not any(is_unread(resource) for resource in deployment.get("resources", [])):
+    resources = deployment.get("resources", [])
+    pending = [*(deployment.get("pending_operations") or []), *noted(session, resources)]
+    unread = [resource["urn"] for resource in resources if is_unread(resource)]
+    if not pending and not unread:
+        noted_path(session).unlink(missing_ok=True)
         return
-    names = ", ".join(short(item["resource"]["urn"]) for item in pending) or "a recovery"
+    urns = list(dict.fromkeys([*(item["resource"]["urn"] for item in pending), *unread]))
+    names = ", ".join(short(urn) for urn in urns)
     watch(Message("warning", f"an earlier update was cut off during: {names}; asking the cloud what came of it"))
     lookups = Lookups(session)
     try:
-        adopted, unknown = adopt(deployment, lookups.find)
-        for resource in touched(adopted, pending):
-            await_rest(lookups, resource, watch)
+        adopted, unknown = adopt({**deployment, "pending_operations": pending}, lookups.find)
+        for resource in adopted["resources"]:
+            if resource["urn"] in urns and resource.get("custom") and resource.get("id"):
+                await_rest(lookups, resource, watch)
     except PluginError as error:
         raise ProvisioningError(
             f"the cloud does not say what came of {names}: {error}", fix="mend that, and run the command again"
         ) from error
     write(automation.Deployment(version=exported.version, deployment=adopted))
     refresh()
+    noted_path(session).unlink(missing_ok=True)
     for urn in unknown:
         watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
 
@@ -69,14 +77,6 @@ def is_unread(resource: Resource) -> bool:
     """True for what was adopted and never read: the recovery itself was cut off."""
     in_cloud = resource["type"].startswith(CLOUD_PREFIXES)
     return bool(in_cloud and resource.get("custom") and resource.get("id") and not resource.get("outputs"))
-
-
-def touched(deployment: Mapping[str, Any], pending: Sequence[Mapping[str, Any]]) -> Iterator[Resource]:
-    """Yield the resources in the state that something was being done to."""
-    urns = {item["resource"]["urn"] for item in pending}
-    for resource in deployment["resources"]:
-        if resource["urn"] in urns and resource.get("custom") and resource.get("id"):
-            yield resource
 
 
 def await_rest(lookups: Lookups, resource: Resource, watch: Watch) -> None:
@@ -165,27 +165,57 @@ def _needs(resource: Resource) -> Iterator[str]:
     yield from resource.get("dependencies") or ()
 
 
-def note(session: Session, steps: Sequence[CutOff], write: Callable[[Any], None]) -> None:
-    """Write into the state that these steps began and nobody knows how they ended.
+def note(session: Session, steps: Sequence[CutOff], watch: Watch, write: Callable[[Any], None]) -> None:
+    """Remember that these steps began and nobody knows how they ended.
 
-    The engine does so itself when it is killed; when only a plugin is, or a call is cancelled, it takes the step for
-    one that did nothing, and what it did make would be nobody's.
+    The engine does so itself, in the state, when it is killed. When only a plugin is, or when a call is cancelled, it
+    takes the step for one that did nothing, and what it did make would be nobody's. It takes no such note from others
+    (`pulumi stack import` drops them), so it is kept beside the state; what the cloud has already is put into the state
+    at once, for whoever works on it next.
     """
     exported = session.stack.export_stack()
     deployment = dict(exported.deployment or {})
-    known = {resource["urn"]: resource for resource in deployment.get("resources", [])}
-    pending = [item for step in steps if (item := _pending(step, known))]
-    if pending:
-        deployment["pending_operations"] = [*(deployment.get("pending_operations") or []), *pending]
-        write(automation.Deployment(version=exported.version, deployment=deployment))
+    resources = deployment.get("resources", [])
+    pending = [item for step in steps if (item := _pending(step, resources))]
+    if not pending:
+        return
+    before = [*noted(session, resources), *pending]
+    noted_path(session).parent.mkdir(parents=True, exist_ok=True)
+    noted_path(session).write_text(json.dumps(before))
+    try:
+        adopted, _ = adopt({**deployment, "pending_operations": pending}, Lookups(session).find)
+    except PluginError as error:
+        watch(Message("warning", f"the cloud does not say yet what came of what was cut off: {error}"))
+        return
+    if any(map(is_unread, adopted["resources"])):
+        write(automation.Deployment(version=exported.version, deployment=adopted))
 
 
-def _pending(step: CutOff, known: Mapping[str, Resource]) -> dict[str, Any] | None:
+def noted_path(session: Session) -> Path:
+    """Return the file in which steps stand that were cut off and that the engine did not note."""
+    return session.environment.state_dir / "local" / f"{session.environment.name}.cut-off.json"
+
+
+def noted(session: Session, resources: Sequence[Resource]) -> list[dict[str, Any]]:
+    """Return the steps noted here whose resources are as they were then: others have not gone on with them since."""
+    path = noted_path(session)
+    items = json.loads(path.read_text()) if path.is_file() else []
+    ids = _current_ids(resources)
+    return [item for item in items if ids.get(item["resource"]["urn"]) == item["was"]]
+
+
+def _current_ids(resources: Sequence[Resource]) -> dict[str, str | None]:
+    return {each["urn"]: each.get("id") for each in resources if not each.get("delete") and not is_replaced(each)}
+
+
+def _pending(step: CutOff, resources: Sequence[Resource]) -> dict[str, Any] | None:
     kind = KINDS.get(step.op)
     if kind is None or not step.type.startswith(CLOUD_PREFIXES):
         return None
+    was = _current_ids(resources).get(step.urn)
+    known = next((each for each in resources if each["urn"] == step.urn), None)
     if kind != "creating":
-        return {"type": kind, "resource": known[step.urn]} if step.urn in known else None
+        return {"type": kind, "resource": {key: known.get(key) for key in BARE}, "was": was} if known else None
     made = {
         "urn": step.urn,
         "custom": True,
@@ -194,6 +224,6 @@ def _pending(step: CutOff, known: Mapping[str, Resource]) -> dict[str, Any] | No
         "parent": step.parent,
         "provider": step.provider,
         # the engine's event does not say; all that was there when it began is a safe answer
-        "dependencies": [] if step.urn in known else [urn for urn, each in known.items() if each.get("custom")],
+        "dependencies": [] if known else [each["urn"] for each in resources if each.get("custom")],
     }
-    return {"type": kind, "resource": {name: value for name, value in made.items() if value}}
+    return {"type": kind, "resource": {name: value for name, value in made.items() if value}, "was": was}

@@ -1,8 +1,9 @@
 """Going on after an interruption: locks of the dead, operations that never ended, a local cloud that started anew."""
 
+import contextlib
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from infra.errors import ProvisioningError
 T = TypeVar("T")
 Refresh = Callable[[Session, Watch], object]
 
+PLUGIN_NAMES = ("pulumi-resource", "pulumi-languag")  # the kernel keeps 15 letters of a name
 # How the CLI's file and bucket backends name a lock's holder.
 HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 SINCE = re.compile(r"\(pid \d+\) at (?P<since>\S+)")
@@ -32,6 +34,7 @@ def catch_up(session: Session, watch: Watch, refresh: Refresh) -> None:
     def read_anew() -> None:
         refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
 
+    end_orphans(session)
     pending.settle(session, watch, read_anew, lambda deployment: write(session, watch, deployment))
     if is_new_boot(session):
         watch(Message("info", "the local cloud started anew and holds nothing of before; refreshing the state first"))
@@ -99,6 +102,28 @@ def is_pulumi(pid: int) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and "pulumi" in process.name()
     except psutil.NoSuchProcess:
         return False
+
+
+def end_orphans(session: Session) -> None:
+    """End the plugins of this environment whose CLI was killed: a vendor's one goes on with its call for minutes."""
+    environment = session.environment
+    ours = {"STILE_ENVIRONMENT": environment.name, "STILE_STATE_DIR": str(environment.state_dir)}
+    orphans = [process for process in psutil.process_iter() if _is_orphan(process, ours)]
+    for process in orphans:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(orphans)
+
+
+def _is_orphan(process: psutil.Process, ours: Mapping[str, str]) -> bool:
+    try:
+        if not process.name().startswith(PLUGIN_NAMES):
+            return False
+        parent = process.parent()
+        led = parent is not None and is_pulumi(parent.pid)
+        return not led and ours.items() <= process.environ().items()
+    except psutil.Error:
+        return False  # another user's, or it ended just now
 
 
 def unlocked(session: Session, watch: Watch, act: Callable[[], T]) -> T:

@@ -178,15 +178,18 @@ def test_interrupted_once_the_cli_ends_its_update_and_leaves_no_lock(project: Sm
     assert not any("lock" in text for text in said["messages"])
 
 
-def test_the_cli_ends_when_stile_is_killed(project: SmallProject) -> None:
-    """The kernel interrupts it: nothing goes on behind the user's back."""
+def test_killed_stile_takes_the_cli_with_it_and_the_next_up_goes_on(project: SmallProject) -> None:
+    """Nothing goes on behind the user's back, and what was begun is noted: a CLI that only cancels would forget it."""
     project.declare(first={"text": "wait"})
     busy = project.start("up")
     await_true((project.control / "begun").exists, "the create has begun")
     orphans = psutil.Process(busy.pid).children(recursive=True)
     busy.kill()
     busy.communicate()
-    (project.control / "go").touch()
     gone, alive = psutil.wait_procs(orphans, timeout=60)
     assert gone
     assert alive == []
+    (project.control / "go").touch()
+    said = project.run("up")
+    assert any("was cut off" in text and "first" in text for text in said["messages"]), said
+    assert project.titles() == {"first"}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,10 +33,30 @@ def test_the_holder_is_read_from_the_cli() -> None:
 
 
 @pytest.fixture
-def lookups(local_aws: LocalAws, tmp_path: Path) -> Lookups:
+def environment(tmp_path: Path) -> Environment:
+    return Environment("local-aws", "aws", tmp_path, tmp_path / ".stile")
+
+
+def test_plugins_of_a_killed_cli_are_ended_and_no_others(environment: Environment, tmp_path: Path) -> None:
+    """On a real account one would go on creating behind our back; another environment's is not ours to end."""
+    program = tmp_path / "pulumi-resource-vendor"
+    program.write_text("#!/bin/sh\nread end\n")
+    program.chmod(0o755)
+    theirs = {"STILE_ENVIRONMENT": "production", "STILE_STATE_DIR": str(environment.state_dir)}
+    started = [
+        subprocess.Popen([program], stdin=subprocess.PIPE, env={**theirs, "STILE_ENVIRONMENT": name})
+        for name in (environment.name, "production")
+    ]
+    recovery.end_orphans(Session(environment, cast("Any", None), None, cast("Any", None)))
+    assert [process.poll() is None for process in started] == [False, True]
+    for process in started:
+        process.communicate()
+
+
+@pytest.fixture
+def lookups(local_aws: LocalAws, environment: Environment, tmp_path: Path) -> Lookups:
     """Lookups in the local cloud; of the session only the way there is used."""
     tools = Toolchain(tmp_path / "pulumi", tmp_path / "crane", tmp_path, "3.259.0", "0.20.2")
-    environment = Environment("local-aws", "aws", tmp_path, tmp_path)
     return Lookups(Session(environment, tools, local_aws.cloud, cast("Any", None)))
 
 

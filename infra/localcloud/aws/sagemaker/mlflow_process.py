@@ -105,7 +105,7 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
         *("--no-serve-artifacts", "--default-artifact-root", plan.artifacts),
     )
     command = Command(
-        argv=(*shlex.split(program), *arguments),
+        argv=(*_whole(), *shlex.split(program), *arguments),
         env=_environment(job_cloud.assume(plan.role, plan.key, plan.region)),
         cwd=plan.folder,
     )
@@ -114,6 +114,18 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
     server = MlflowServer(process, f"http://{HOST}:{port}")
     server.await_ready()
     return server
+
+
+def _whole() -> tuple[str, ...]:
+    """Return what stands before the server so that its own children die too when the local cloud is killed.
+
+    The kernel tells only the child of who died, and MLflow's server runs uvicorn below it: a shell between is told to
+    end, and kills its whole group, which is the job's session.
+    """
+    setpriv, shell = shutil.which("setpriv"), shutil.which("sh")
+    if setpriv is None or shell is None:
+        return ()
+    return (setpriv, "--pdeathsig", "TERM", "--", shell, "-c", 'trap "kill -9 0" TERM; "$@" & wait $!', "mlflow")
 
 
 def _database(folder: Path) -> Path:
