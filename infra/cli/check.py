@@ -67,7 +67,7 @@ def pytest(arguments: Sequence[str], *, quick: bool) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the checks: nothing of an environment that the shell was set to."""
-    dropped = ("AWS_ENDPOINT_URL", "PULUMI_", "STILE_ENVIRONMENT", "STILE_STATE_DIR", "PYTHONDONTWRITEBYTECODE")
+    """Return the environment of the checks: nothing of an environment that the shell was set to, nor of an account."""
+    dropped = ("AWS_", "PULUMI_", "STILE_ENVIRONMENT", "STILE_STATE_DIR", "PYTHONDONTWRITEBYTECODE")
     found = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**found, "PATH": os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", os.defpath)])}

@@ -143,6 +143,7 @@ def closing(shown: Shown) -> None:
         console.say(f"  {title:<11} {place}")
     console.say("\nNext")
     console.say(f"  ./stile status {name}                 what stands, which version is live")
+    console.say(f"  ./stile logs pipeline {name}          what every job of the run wrote")
     console.say(f'  eval "$(./stile env {name})"          then pulumi, aws and mlflow work in this shell')
     console.say(f"  ./stile destroy {name}                data and models stay; --with-data deletes them too")
     console.say("  ./stile local stop                        ends the local cloud; it keeps nothing")

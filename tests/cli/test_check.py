@@ -30,6 +30,6 @@ def test_pytests_own_exit_code_is_kept(monkeypatch: pytest.MonkeyPatch, capfd: p
 
 def test_the_checks_see_nothing_of_an_environment_that_the_shell_was_set_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """After eval "$(stile env ...)" the tests still use states and clouds of their own."""
-    for name in ("AWS_ENDPOINT_URL", "PULUMI_BACKEND_URL", "STILE_STATE_DIR", "STILE_ENVIRONMENT"):
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "PULUMI_BACKEND_URL", "STILE_STATE_DIR", "STILE_ENVIRONMENT"):
         monkeypatch.setenv(name, "somewhere")
     assert "somewhere" not in check.environment().values()
