@@ -13,6 +13,9 @@ from infra.errors import ProvisioningError
 PROVIDER_PREFIX = "pulumi:providers:"
 # The engine's word that a call failed outside of the plugin, which answers its own failures with another one.
 UNANSWERED = 0
+# What plugins say when they stop waiting for something that they began: interrupted, too late, or it failed.
+# source: terraform-plugin-sdk, helper/retry/error.go
+LEFT_BEHIND = re.compile(r"cancel|timeout while waiting|unexpected state", re.I)
 COLOUR = re.compile(r"<\{%[^%]*%\}>")
 # The CLI's own output, as the Automation API hands it on.
 ERROR_LINE = re.compile(r"^\s*(?:stderr:\s*)?error:\s*(.+)$", re.M)
@@ -61,7 +64,7 @@ Watch = Callable[[Step | Message], None]
 
 @dataclass(frozen=True)
 class CutOff:
-    """A step that failed without an answer of the plugin: it may have been done, or begun.
+    """A step that failed and may have been done, or begun: nobody waited for its end.
 
     Attributes:
         op: the engine's word.
@@ -139,13 +142,13 @@ class Journal:
             self.watch(message)
 
     def cut_off(self) -> list[CutOff]:
-        """Return the steps that may have been done although they failed: the plugin died, or they were cancelled."""
-        cancelled = {failure.urn for failure in self.failures if "cancel" in failure.text.lower()}
+        """Return the failed steps that may have left something: the plugin died, or gave up waiting for the end."""
+        left = {failure.urn for failure in self.failures if LEFT_BEHIND.search(failure.text)}
         return [
             CutOff(word(step.op), step.urn, step.type, made.parent, made.provider, made.inputs or {})
             for event in self._failed
             if (step := event.metadata) and (made := step.new or step.old)
-            if event.status == UNANSWERED or step.urn in cancelled
+            if event.status == UNANSWERED or step.urn in left
         ]
 
     def error(self, operation: str, otherwise: str) -> ProvisioningError:

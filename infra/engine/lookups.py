@@ -43,18 +43,26 @@ class Lookups:
 
     def passing(self, token: str, identity: str) -> str:
         """Return the state in which a resource is for the time being, such as `Creating`; empty if it is settled."""
+        status, passing, _ = self._status(token, identity)
+        return status if status in passing else ""
+
+    def failed(self, token: str, identity: str) -> str:
+        """Return the state in which a settled resource is of no use, such as `Failed`; empty if it is well."""
+        status, passing, targets = self._status(token, identity)
+        return "" if status in passing | targets else status
+
+    def _status(self, token: str, identity: str) -> tuple[str, set[str], set[str]]:
+        """Return a resource's state (empty if it has none), the states that end by themselves, and the good ones."""
         try:
             table = self._table(token)
         except UnknowableError:
-            return ""
+            return "", set(), {""}
         waits = table.waits.values()
         document = self._live(table, identity, {}) if waits else None
-        if document is None:
-            return ""
-        status = str(search(next(iter(waits)).path, document))
         targets = {each for wait in waits for each in wait.target}
         passing = {each for wait in waits for each in wait.pending} | ALSO_PASSING.get(token, frozenset())
-        return status if status in passing - targets else ""
+        status = str(search(next(iter(waits)).path, document)) if document else ""
+        return status, passing - targets, {"", *targets}
 
     def ask(self, service: str, operation: str, **args: Any) -> Any:
         """Call an operation by the vendor's name."""

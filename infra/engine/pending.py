@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,32 @@ LONGEST_SECONDS = 3600.0  # an endpoint's own limit
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 10.0
 
 
-def settle(session: Session, watch: Watch, refresh: Callable[[], object], write: Callable[[Any], None]) -> None:
+@dataclass(frozen=True)
+class Hands:
+    """What a recovery does through the engine.
+
+    Attributes:
+        refresh: makes the state what the cloud says.
+        write: puts a deployment in place of the state's.
+        remove: deletes resources, by their URNs, and what depends on them.
+    """
+
+    refresh: Callable[[], object]
+    write: Callable[[automation.Deployment], None]
+    remove: Callable[[list[str]], object]
+
+
+def settle(session: Session, watch: Watch, hands: Hands) -> None:
     """Ask the cloud what came of operations that began and were never seen to end.
 
     What was being created is put into the state under its id if the cloud has it; the refresh that follows reads the
     rest. It is put there unread first, so that this can be cut off too. Where nothing gives the id, the user is told.
+    What was made and failed is removed: it takes no change, and holds the name of what the next update makes.
 
     Args:
         session: the environment.
         watch: is told what is going on.
-        refresh: makes the state what the cloud says.
-        write: puts a deployment in place of the state's.
+        hands: what is done through the engine.
 
     Raises:
         ProvisioningError: the cloud does not say, or something in it does not come to rest.
@@ -59,15 +75,19 @@ def settle(session: Session, watch: Watch, refresh: Callable[[], object], write:
     lookups = Lookups(session)
     try:
         adopted, unknown = adopt({**deployment, "pending_operations": pending}, lookups.find)
-        for resource in adopted["resources"]:
-            if resource["urn"] in urns and resource.get("custom") and resource.get("id"):
-                await_rest(lookups, resource, watch)
+        touched = [each for each in adopted["resources"] if each["urn"] in urns and each.get("id")]
+        for resource in touched:
+            await_rest(lookups, resource, watch)
+        failed = [each["urn"] for each in touched if is_unread(each) and lookups.failed(each["type"], each["id"])]
     except PluginError as error:
         raise ProvisioningError(
             f"the cloud does not say what came of {names}: {error}", fix="mend that, and run the command again"
         ) from error
-    write(automation.Deployment(version=exported.version, deployment=adopted))
-    refresh()
+    hands.write(automation.Deployment(version=exported.version, deployment=adopted))
+    hands.refresh()
+    if failed:
+        watch(Message("warning", f"removing what was made and failed: {', '.join(map(short, failed))}"))
+        hands.remove(failed)
     noted_path(session).unlink(missing_ok=True)
     for urn in unknown:
         watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))

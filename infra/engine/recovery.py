@@ -11,7 +11,7 @@ import psutil
 from pulumi import automation
 
 from infra.engine import pending
-from infra.engine.events import CutOff, Message, Watch
+from infra.engine.events import CutOff, Message, Watch, last_words
 from infra.engine.session import Session
 from infra.errors import ProvisioningError
 
@@ -34,8 +34,13 @@ def catch_up(session: Session, watch: Watch, refresh: Refresh) -> None:
     def read_anew() -> None:
         refresh(session, lambda seen: watch(seen) if isinstance(seen, Message) else None)
 
+    hands = pending.Hands(
+        refresh=read_anew,
+        write=lambda deployment: write(session, watch, deployment),
+        remove=lambda urns: remove(session, watch, urns),
+    )
     end_orphans(session)
-    pending.settle(session, watch, read_anew, lambda deployment: write(session, watch, deployment))
+    pending.settle(session, watch, hands)
     if is_new_boot(session):
         watch(Message("info", "the local cloud started anew and holds nothing of before; refreshing the state first"))
         read_anew()
@@ -51,6 +56,14 @@ def note(session: Session, steps: Sequence[CutOff], watch: Watch) -> None:
 def write(session: Session, watch: Watch, deployment: automation.Deployment) -> None:
     """Put a deployment in place of the state's."""
     unlocked(session, watch, lambda: session.stack.import_stack(deployment))
+
+
+def remove(session: Session, watch: Watch, urns: list[str]) -> None:
+    """Delete resources and what depends on them; raises ProvisioningError."""
+    try:
+        unlocked(session, watch, lambda: session.stack.destroy(target=urns, target_dependents=True))
+    except automation.CommandError as error:
+        raise ProvisioningError(f"what failed cannot be removed: {last_words(str(error))}", path=urns[0]) from error
 
 
 def boot_path(session: Session) -> Path:
