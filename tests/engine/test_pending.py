@@ -1,10 +1,14 @@
 """What a cut-off operation becomes in the state: adopted in its place and order, dropped, or told."""
 
 from collections.abc import Mapping
+from string import Formatter
 from typing import Any
 
+import pytest
+
 from infra.engine import pending
-from infra.engine.lookups import UnknowableError
+from infra.engine.lookups import ARNS, LOOKUPS, UnknowableError
+from infra.providers.aws import tables
 
 STACK = "urn:pulumi:local-aws::stile::pulumi:pulumi:Stack::stile-local-aws"
 BUCKET = "urn:pulumi:local-aws::stile::aws:s3/bucket:Bucket::data"
@@ -76,3 +80,11 @@ def test_what_was_adopted_and_not_read_is_recognised() -> None:
     (bucket,) = found["resources"]
     assert pending.is_unread(bucket)
     assert not pending.is_unread({**bucket, "outputs": {"bucket": "data-1"}})
+
+
+@pytest.mark.parametrize("token", sorted(token for module in tables.modules() for token in tables.types_of(module)))
+def test_every_type_has_an_id_that_can_be_known(token: str) -> None:
+    """From its inputs, or from a look-up of its own: else what was created in a cut-off moment is nobody's."""
+    table = tables.find(token)
+    parts = {name for _, name, _, _ in Formatter().parse(ARNS.get(token, table.id)) if name}
+    assert token in LOOKUPS or parts <= {*table.fields, "accountId", "partition", "region"}
