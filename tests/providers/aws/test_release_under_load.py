@@ -83,18 +83,6 @@ def test_a_bad_release_costs_no_request_and_leaves_the_old_model_live(project: P
     assert old in kept
 
 
-def test_reverting_the_config_goes_back_without_a_failed_request(project: Project) -> None:
-    """And what was never live is taken out of the state, but the cloud keeps every configuration."""
-    kept = configurations(project)
-    project.release(GOOD)
-    load = Load(project.serving.aws)
-    with load.running():
-        assert project.up() == ""
-    assert load.failed == []
-    assert set(load.answers) == {f"version {GOOD}"}
-    assert configurations(project) == kept
-
-
 def configurations(project: Project) -> list[str]:
     """The names of the endpoint configurations that exist."""
     pages = project.serving.sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=ENDPOINT)
