@@ -60,7 +60,7 @@ class Status:
             yield Due(up, "the local cloud started anew and holds nothing of before; up rebuilds")
         if self.busy is None and self.state.get("pending"):
             cut_off = ", ".join(short(urn) for urn in self.state["pending"])
-            yield Due(up, f"an update was cut off during: {cut_off}")
+            yield Due(up, f"an update was cut off or failed during: {cut_off}")
         elif self.busy is None and (self.state.get("last_update") or {}).get("result") == "failed":
             yield Due(up, "the last update failed")
 
