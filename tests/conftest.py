@@ -22,17 +22,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker gets whole files, one of them all that share the demo; the longest first, so that none is left alone.
-
-    What ends the demo comes last of those.
-    """
+    """The longest files first, so that no worker is left alone with them; what ends the demo is the last of all."""
     marks: dict[Path, set[str]] = {}
     for item in items:
         marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
-        shares_demo = item.path.is_relative_to(Path(__file__).parent / "e2e")
-        item.add_marker(pytest.mark.xdist_group("e2e" if shares_demo else str(item.path)))
     items.sort(key=lambda item: [name not in marks[item.path] for name in ("e2e", "slow")])
     items.sort(key=lambda item: item.get_closest_marker("ends_the_demo") is not None)
 

@@ -30,7 +30,7 @@ CHECKS = (
 )
 QUICK = "not slow and not e2e"
 # Some tests wait more than they work, and each worker has a local cloud of its own: a few are enough.
-WORKERS = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder")
+WORKERS = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 def command(

@@ -93,7 +93,7 @@ def load_script(code: Path, program: str) -> ModuleType:
     if path.suffix != ".py":
         path = path.with_name(f"{path.name}.py")  # the vendor takes a module's name too
     if not path.is_file():
-        found = ", ".join(sorted(file.name for file in code.glob("*"))) or "nothing"
+        found = ", ".join(sorted(file.name for file in code.glob("*.py"))) or "nothing"
         raise JobError(f"SAGEMAKER_PROGRAM is {program!r}, which is not in {code}; there is {found}")
     sys.path.insert(0, str(code))
     spec = importlib.util.spec_from_file_location(path.stem, path)
