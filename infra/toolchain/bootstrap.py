@@ -86,6 +86,7 @@ def environments(root: Path) -> list[Environment]:
         Environment("the local AWS cloud's packages", root / "infra" / "localcloud" / "aws"),
         Environment("the SageMaker SDK 2 of the tests", sdks / "v2", lazily),
         Environment("the SageMaker SDK 3 of the tests", sdks / "v3", lazily),
+        Environment("the Kubeflow Pipelines SDK of the tests", sdks / "kfp", lazily),
     ]
     locked = [environment for environment in others if (environment.folder / "uv.lock").is_file()]
     return [Environment("Stile's packages", root, ("--all-extras",)), *locked]
