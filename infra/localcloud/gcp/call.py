@@ -1,0 +1,89 @@
+"""One request on its way to a handler, and the cloud that it is made to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from infra.localcloud.gcp.errors import Json
+from infra.localcloud.gcp.journal import Journal
+from infra.localcloud.gcp.operations import Operations
+from infra.localcloud.gcp.routes import Method, Routes
+from infra.localcloud.gcp.store import Store
+from infra.localcloud.gcp.tokens import Tokens
+from infra.localcloud.jobs.clock import AdvancedClock
+
+PROJECT = "stile-local"
+PROJECT_NUMBER = "100000000000"
+REGION = "us-central1"
+
+
+@dataclass
+class Cloud:
+    """The state of the local Google Cloud.
+
+    Attributes:
+        endpoint_url: where it answers, such as `http://127.0.0.1:4567`.
+        home: the folder in which it keeps all that it writes.
+        routes: the methods that it knows.
+        journal: every change of every resource.
+        store: the resources.
+        operations: the long-running operations.
+        tokens: which access token is whose.
+        clock: the time that schedules go by.
+    """
+
+    endpoint_url: str
+    home: Path
+    routes: Routes = field(default_factory=Routes)
+    journal: Journal = field(default_factory=Journal)
+    tokens: Tokens = field(default_factory=Tokens)
+    clock: AdvancedClock = field(default_factory=AdvancedClock)
+    store: Store = field(init=False)
+    operations: Operations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.journal)
+        self.operations = Operations()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One checked request.
+
+    Attributes:
+        cloud: to which it is made.
+        method: the API's method.
+        path: the values of the path's parameters, by the names of the discovery document.
+        query: the query's values, of their types, without the system's parameters.
+        body: the JSON body in one form (see `validate`); empty where the method takes none.
+        raw: the body as it came.
+        headers: the request's headers, names in small letters.
+        principal: the service account that acts, None for a person.
+    """
+
+    cloud: Cloud
+    method: Method
+    path: dict[str, str]
+    query: Json
+    body: Json
+    raw: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    principal: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The resource or parent that the path names (its last parameter)."""
+        return list(self.path.values())[-1]
+
+    @property
+    def project(self) -> str:
+        """The project that the path names."""
+        words = self.name.split("/")
+        return words[1] if words[0] == "projects" and len(words) > 1 else PROJECT
+
+
+Handler = Callable[[Call], Json | Response]
+Values = dict[str, Any]

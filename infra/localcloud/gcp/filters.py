@@ -1,0 +1,104 @@
+"""The `filter` and `orderBy` of lists, as far as Google's clients and people use them. Source: https://google.aip.dev/160.
+
+Comparisons of fields with =, !=, <, <=, >, >= and : (has), joined by AND, with NOT or - before one. Everything else is
+refused as not implemented, never ignored: a filter that is ignored lists what was not asked for.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from infra.localcloud.gcp.errors import Refusal, invalid
+from infra.localcloud.gcp.validate import camel
+
+_TERM = re.compile(
+    r'\s*(?P<not>NOT\s+|-)?(?P<field>[\w.`\-/]+)\s*(?P<operator><=|>=|!=|=|<|>|:)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^\s()]+)\s*'
+)
+_JOIN = re.compile(r"AND\s+")
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": lambda found, wanted: bool(found == wanted),
+    "!=": lambda found, wanted: bool(found != wanted),
+    "<": lambda found, wanted: bool(found < wanted),
+    "<=": lambda found, wanted: bool(found <= wanted),
+    ">": lambda found, wanted: bool(found > wanted),
+    ">=": lambda found, wanted: bool(found >= wanted),
+}
+
+
+def matches(text: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Return what tells whether a resource fits the filter.
+
+    Raises:
+        Refusal: UNIMPLEMENTED, if the filter says more than this understands.
+    """
+    terms = list(_terms(text))
+    return lambda resource: all(term(resource) for term in terms)
+
+
+def order(text: str) -> list[tuple[str, bool]]:
+    """Return the fields to sort by, each with whether it is descending; raises INVALID_ARGUMENT."""
+    found = []
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        field, _, direction = part.partition(" ")
+        if direction.strip().lower() not in ("", "asc", "desc"):
+            raise invalid(f"Invalid order: {part}", field="orderBy")
+        found.append((field, direction.strip().lower() == "desc"))
+    return found
+
+
+def value_at(resource: Mapping[str, Any], field: str) -> Any:
+    """Return the value of a field given by its path; None if the resource has none."""
+    value: Any = resource
+    for word in field.replace("`", "").split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(word, value.get(camel(word)))
+    return value
+
+
+def _terms(text: str) -> Iterator[Callable[[Mapping[str, Any]], bool]]:
+    position = 0
+    while text[position:].strip():
+        found = _TERM.match(text, position)
+        if found is None:
+            raise Refusal("UNIMPLEMENTED", f"The local cloud does not understand this filter: {text}")
+        yield _term(found)
+        position = found.end()
+        join = _JOIN.match(text, position)
+        if join:
+            position = join.end()
+        elif text[position:].startswith(("OR ", "(", ")")):
+            raise Refusal("UNIMPLEMENTED", f"The local cloud does not understand this filter: {text}")
+
+
+def _term(found: "re.Match[str]") -> Callable[[Mapping[str, Any]], bool]:
+    field, operator, value = found["field"], found["operator"], found["value"]
+    wanted = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+    is_not = bool(found["not"])
+
+    def fits(resource: Mapping[str, Any]) -> bool:
+        return _compared(value_at(resource, field), operator, wanted) != is_not
+
+    return fits
+
+
+def _compared(found: Any, operator: str, wanted: str) -> bool:
+    if operator == ":":
+        return _has(found, wanted)
+    if found is None:
+        return operator == "!=" or (operator == "=" and wanted == "")
+    if isinstance(found, bool):
+        return _COMPARE[operator](str(found).lower(), wanted.lower())
+    if isinstance(found, int | float):
+        return _COMPARE[operator](float(found), float(wanted))
+    if operator == "=" and isinstance(found, str) and "*" in wanted:
+        return re.fullmatch(".*".join(re.escape(part) for part in wanted.split("*")), found) is not None
+    return _COMPARE[operator](str(found), wanted)
+
+
+def _has(found: Any, wanted: str) -> bool:
+    if wanted == "*":
+        return found is not None
+    if isinstance(found, Mapping | list):
+        return wanted in found
+    return found is not None and wanted.lower() in str(found).lower()

@@ -1,0 +1,37 @@
+"""The services of the local Google Cloud: one line per module with behaviour."""
+
+from importlib import import_module
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from infra.localcloud.gcp.call import Cloud
+from infra.localcloud.gcp.operation_methods import operation_handlers
+from infra.localcloud.gcp.routes import Routes
+from infra.localcloud.gcp.service import Registered, Service
+
+# Each has a SERVICE, or a tuple SERVICES.
+MODULES = ("infra.localcloud.gcp.kms",)
+# Each has `routes(cloud)`, which returns starlette routes of its own; they go before everything else.
+ROUTED: tuple[str, ...] = ()
+
+
+def handlers(routes: Routes) -> dict[tuple[str, str], Registered]:
+    """Return what answers each method, by API and id; operations' own methods are among them."""
+    found = operation_handlers(routes)
+    for service in _services():
+        found |= service.join(routes)
+    return found
+
+
+def own_routes(cloud: Cloud) -> list[BaseRoute]:
+    """Return the routes of those services that are no generic ones."""
+    found: list[BaseRoute] = []
+    for name in ROUTED:
+        found += import_module(name).routes(cloud)
+    return found
+
+
+def _services() -> list[Service]:
+    modules: list[Any] = [import_module(name) for name in MODULES]
+    return [service for module in modules for service in getattr(module, "SERVICES", None) or (module.SERVICE,)]

@@ -1,0 +1,11 @@
+"""The state machines of Google's resources (states.toml), with the faults that a test injects into them."""
+
+from pathlib import Path
+
+from infra.localcloud.jobs.states import FAULTS_NAME, FaultError, StateMachines, Transition
+
+__all__ = ["FAULTS_NAME", "FaultError", "Transition", "limit", "transition"]
+
+_MACHINES = StateMachines(Path(__file__).with_name("states.toml"))
+transition = _MACHINES.transition
+limit = _MACHINES.limit
