@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.localcloud.jobs.dag import GraphError, Node, check
-from infra.localcloud.jobs.expressions_sagemaker import (
-    DefinitionError,
-    Value,
-    check_expression,
-    is_expression,
-    references,
-)
+from infra.localcloud.jobs.definition import DefinitionError, UnsupportedError, require
+from infra.localcloud.jobs.expressions_sagemaker import Value, check_expression, is_expression, references
 
 VERSION = "2020-12-01"
 RUNNABLE = ("Processing", "Training")
@@ -51,10 +46,6 @@ STEP_MEMBERS = (
 PARAMETER_TYPES: Mapping[str, type] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9_])*")
 NAME_CHARACTERS = 64
-
-
-class UnsupportedError(Exception):
-    """The definition is the vendor's, but asks for what the local cloud does not run."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +114,11 @@ def parse(text: str, properties: Mapping[str, Collection[str]]) -> Definition:
         document = json.loads(text)
     except ValueError as error:
         raise DefinitionError("", f"the definition is no JSON: {error}") from error
-    _require(document, dict, "")
+    require(document, dict, "")
     if document.get("Version") != VERSION:
         raise DefinitionError("Version", f"must be {VERSION}, not {document.get('Version')!r}")
     parameters = _parameters(document.get("Parameters", []))
-    entries = _require(document.get("Steps"), list, "Steps")
+    entries = require(document.get("Steps"), list, "Steps")
     if not entries:
         raise DefinitionError("Steps", "there must be at least one step")
     steps = [_step(entry, f"Steps[{position}]", parameters) for position, entry in enumerate(entries)]
@@ -143,9 +134,9 @@ def parse(text: str, properties: Mapping[str, Collection[str]]) -> Definition:
 
 def _parameters(entries: Any) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
-    for position, entry in enumerate(_require(entries, list, "Parameters")):
+    for position, entry in enumerate(require(entries, list, "Parameters")):
         path = f"Parameters[{position}]"
-        parameter = _parameter(_require(entry, dict, path), path)
+        parameter = _parameter(require(entry, dict, path), path)
         if parameter.name in found:
             raise DefinitionError(f"{path}.Name", f"the parameter {parameter.name!r} is given twice")
         found[parameter.name] = parameter
@@ -153,14 +144,14 @@ def _parameters(entries: Any) -> dict[str, Parameter]:
 
 
 def _parameter(entry: Mapping[str, Any], path: str) -> Parameter:
-    name = _require(entry.get("Name"), str, f"{path}.Name")
-    kind = _require(entry.get("Type"), str, f"{path}.Type")
+    name = require(entry.get("Name"), str, f"{path}.Name")
+    kind = require(entry.get("Type"), str, f"{path}.Type")
     if kind not in PARAMETER_TYPES:
         raise DefinitionError(f"{path}.Type", f"must be one of {', '.join(PARAMETER_TYPES)}, not {kind!r}")
     default = entry.get("DefaultValue")
     if default is not None:
         default = _typed(default, kind, f"{path}.DefaultValue")
-    choices = _require(entry.get("EnumValues", []), list, f"{path}.EnumValues")
+    choices = require(entry.get("EnumValues", []), list, f"{path}.EnumValues")
     allowed = tuple(_typed(value, kind, f"{path}.EnumValues[{index}]") for index, value in enumerate(choices))
     if default is not None and allowed and default not in allowed:
         raise DefinitionError(f"{path}.DefaultValue", f"{default!r} is none of the EnumValues")
@@ -192,18 +183,18 @@ def _read(text: str, kind: str, path: str) -> Value:
 
 
 def _step(entry: Any, path: str, parameters: Mapping[str, Parameter]) -> Step:
-    _require(entry, dict, path)
+    require(entry, dict, path)
     for member in entry:
         if member not in STEP_MEMBERS:
             raise DefinitionError(f"{path}.{member}", "is not a member of a step")
-    name, kind = _require(entry.get("Name"), str, f"{path}.Name"), _require(entry.get("Type"), str, f"{path}.Type")
+    name, kind = require(entry.get("Name"), str, f"{path}.Name"), require(entry.get("Type"), str, f"{path}.Type")
     if not NAME.fullmatch(name) or len(name) > NAME_CHARACTERS:
         raise DefinitionError(f"{path}.Name", f"{name!r} must be up to {NAME_CHARACTERS} letters, digits, - and _")
     if kind in OTHER_TYPES:
         raise UnsupportedError(f"{path}.Type: steps of type {kind} are not implemented in the local cloud.")
     if kind not in RUNNABLE:
         raise DefinitionError(f"{path}.Type", f"{kind!r} is no type of step")
-    arguments = _require(entry.get("Arguments"), dict, f"{path}.Arguments")
+    arguments = require(entry.get("Arguments"), dict, f"{path}.Arguments")
     after = _depends_on(entry.get("DependsOn", []), f"{path}.DependsOn")
     for where, expression in _expressions(arguments, f"{path}.Arguments"):
         check_expression(expression, where, set(parameters))
@@ -212,8 +203,8 @@ def _step(entry: Any, path: str, parameters: Mapping[str, Parameter]) -> Step:
 
 
 def _depends_on(entries: Any, path: str) -> set[str]:
-    _require(entries, list, path)
-    return {_require(entry, str, f"{path}[{index}]") for index, entry in enumerate(entries)}
+    require(entries, list, path)
+    return {require(entry, str, f"{path}[{index}]") for index, entry in enumerate(entries)}
 
 
 def _expressions(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -234,9 +225,3 @@ def _check_properties(steps: Mapping[str, Step], properties: Mapping[str, Collec
                 kind = steps[reference.step].type if reference.step else ""
                 if kind and reference.root not in properties[kind]:
                     raise DefinitionError(path, f"a step of type {kind} has no property {reference.name!r}")
-
-
-def _require(value: Any, wanted: type, path: str) -> Any:
-    if not isinstance(value, wanted):
-        raise DefinitionError(path, f"must be of type {wanted.__name__}, not {type(value).__name__}")
-    return value

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.localcloud.jobs.definition import DefinitionError
+
 Value = str | int | float | bool
 EXECUTION = (
     "CurrentDateTime",
@@ -15,14 +17,6 @@ EXECUTION = (
     "StartDateTime",
 )
 _PART = re.compile(r"\.?(?P<member>[A-Za-z0-9_]+)|\['(?P<key>[^']*)'\]|\[(?P<index>[0-9]+)\]")
-
-
-class DefinitionError(Exception):
-    """A definition, or a value given to it, is wrong; `path` says where."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path}: {message}" if path else message)
-        self.path = path
 
 
 @dataclass(frozen=True)

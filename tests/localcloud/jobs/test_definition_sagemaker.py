@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.localcloud.jobs.definition_sagemaker import Definition, UnsupportedError, parse
-from infra.localcloud.jobs.expressions_sagemaker import DefinitionError, Reference, read_property, resolve
+from infra.localcloud.jobs.definition import DefinitionError, UnsupportedError
+from infra.localcloud.jobs.definition_sagemaker import Definition, parse
+from infra.localcloud.jobs.expressions_sagemaker import Reference, read_property, resolve
 
 PROPERTIES = {"Training": ("ModelArtifacts", "TrainingJobName"), "Processing": ("ProcessingOutputConfig",)}
 Document = dict[str, Any]

@@ -6,8 +6,9 @@ from typing import Any
 from botocore.model import Shape
 from localstack.aws.spec import load_service
 
+from infra.localcloud.jobs.definition import DefinitionError
 from infra.localcloud.jobs.definition_sagemaker import Definition
-from infra.localcloud.jobs.expressions_sagemaker import DefinitionError, is_expression, references
+from infra.localcloud.jobs.expressions_sagemaker import is_expression, references
 
 OPERATIONS = {"Training": "CreateTrainingJob", "Processing": "CreateProcessingJob"}
 DESCRIPTIONS = {"Training": "DescribeTrainingJob", "Processing": "DescribeProcessingJob"}

@@ -14,8 +14,9 @@ from infra.localcloud.aws.sagemaker.job_cloud import assume
 from infra.localcloud.aws.sagemaker.job_records import JobRecord
 from infra.localcloud.aws.sagemaker.pipeline_records import ExecutionRecord, StepRecord
 from infra.localcloud.jobs.dag import DagRun
+from infra.localcloud.jobs.definition import DefinitionError
 from infra.localcloud.jobs.definition_sagemaker import Step
-from infra.localcloud.jobs.expressions_sagemaker import DefinitionError, Reference, read_property, resolve
+from infra.localcloud.jobs.expressions_sagemaker import Reference, read_property, resolve
 
 # Small letters only: ARNs are written in small letters, and a name must be found from its ARN.
 LETTERS = string.ascii_lowercase + string.digits

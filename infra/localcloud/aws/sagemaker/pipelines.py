@@ -27,8 +27,9 @@ from infra.localcloud.aws.sagemaker.pipeline_records import (
 )
 from infra.localcloud.aws.sagemaker.pipeline_runs import ExecutionRun
 from infra.localcloud.aws.sagemaker.store import store
-from infra.localcloud.jobs.definition_sagemaker import Definition, UnsupportedError, parse
-from infra.localcloud.jobs.expressions_sagemaker import DefinitionError, Value
+from infra.localcloud.jobs.definition import DefinitionError, UnsupportedError
+from infra.localcloud.jobs.definition_sagemaker import Definition, parse
+from infra.localcloud.jobs.expressions_sagemaker import Value
 
 ID_LETTERS = string.ascii_lowercase + string.digits
 ID_CHARACTERS = 12
