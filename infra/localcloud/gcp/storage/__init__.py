@@ -1,0 +1,1 @@
+"""Cloud Storage of the local Google Cloud: its JSON API, with objects on disk and their metadata in memory."""
