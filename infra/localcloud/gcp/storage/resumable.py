@@ -186,7 +186,7 @@ async def _append(session: Session, chunk: Chunk, stream: AsyncIterator[bytes]) 
             f"Invalid request. The body has {position - first} byte(s), but its Content-Range says "
             f"{chunk.last + 1 - first}."
         )
-    if position != session.total and chunk.total is None and chunk.last is not None and (position - first) % CHUNK:
+    if position != session.total and chunk.last is not None and (position - first) % CHUNK:
         raise invalid(
             f"Invalid request. Chunks but the last must be multiples of {CHUNK} bytes, got {position - first}."
         )
