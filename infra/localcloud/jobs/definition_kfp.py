@@ -217,7 +217,8 @@ def _container(component: Mapping[str, Any], path: str, document: Mapping[str, A
         raise UnsupportedError(f"{path}.dag: pipelines in pipelines are not implemented in the local cloud.")
     label = require(component.get("executorLabel"), str, f"{path}.executorLabel")
     place = f"deploymentSpec.executors.{label}"
-    executor = _member(_member(_member(document, "deploymentSpec", ""), "executors", "deploymentSpec"), label, place)
+    executors = _member(_member(document, "deploymentSpec", ""), "executors", "deploymentSpec")
+    executor = _member(executors, label, "deploymentSpec.executors")
     for member in executor:
         if member in OTHER_EXECUTORS:
             raise UnsupportedError(f"{place}.{member}: is not implemented in the local cloud; container is.")
