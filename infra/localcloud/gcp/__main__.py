@@ -25,7 +25,8 @@ def main() -> None:
     home.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("STILE_LOCAL_HOME", str(home))
     serve_registry(home)
-    cloud = Cloud(endpoint_url=f"http://{HOST}:{arguments.port}", home=home)
+    registry = os.environ.get("STILE_REGISTRY_URL", "")
+    cloud = Cloud(endpoint_url=f"http://{HOST}:{arguments.port}", home=home, registry_url=registry)
     uvicorn.run(application(cloud), host=HOST, port=arguments.port, log_level="warning", access_log=False)
 
 

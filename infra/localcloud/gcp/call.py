@@ -27,20 +27,24 @@ class Cloud:
     Attributes:
         endpoint_url: where it answers, such as `http://127.0.0.1:4567`.
         home: the folder in which it keeps all that it writes.
+        registry_url: where the container registry answers; empty without one.
         routes: the methods that it knows.
         journal: every change of every resource.
         store: the resources.
         operations: the long-running operations.
         tokens: which access token is whose.
         clock: the time that schedules go by.
+        permits: whether a service account has a permission on a resource.
     """
 
     endpoint_url: str
     home: Path
+    registry_url: str = ""
     routes: Routes = field(default_factory=Routes)
     journal: Journal = field(default_factory=Journal)
     tokens: Tokens = field(default_factory=Tokens)
     clock: AdvancedClock = field(default_factory=AdvancedClock)
+    permits: Callable[[str, str, str], bool] = lambda email, permission, resource: True
     store: Store = field(init=False)
     operations: Operations = field(init=False)
 

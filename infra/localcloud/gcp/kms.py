@@ -2,12 +2,12 @@
 
 import base64
 import secrets
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from infra.localcloud.gcp import moments, policies
 from infra.localcloud.gcp.call import Call
 from infra.localcloud.gcp.errors import Json, invalid, precondition
 from infra.localcloud.gcp.service import Service
@@ -67,12 +67,12 @@ def update_primary(call: Call) -> Json:
 def destroy_version(call: Call) -> Json:
     """Schedule a version's destruction; it can be restored until then."""
     key = call.cloud.store.get(KEYS, call.name.rsplit("/", 2)[0])
-    after = timedelta(seconds=float(key.body["destroyScheduledDuration"].removesuffix("s")))
+    when = moments.after(call.cloud.clock.now(), key.body["destroyScheduledDuration"])
 
     def change(version: Record) -> None:
         if version.body["state"] not in ("ENABLED", "DISABLED"):
             raise precondition(f"{version.name} is in state {version.body['state']} and cannot be destroyed.")
-        version.body |= {"state": "DESTROY_SCHEDULED", "destroyTime": _text(call.cloud.clock.now() + after)}
+        version.body |= {"state": "DESTROY_SCHEDULED", "destroyTime": when}
 
     return call.cloud.store.change(VERSIONS, call.name, change).body
 
@@ -123,7 +123,7 @@ def _add_version(call: Call, key: str, template: dict[str, Any]) -> Record:
     store = call.cloud.store
     with store.locked():
         number = len(store.all(VERSIONS, f"{key}/")) + 1
-        now = _text(datetime.now(UTC))
+        now = moments.now()
         body = {
             "name": f"{key}/cryptoKeyVersions/{number}",
             "state": "ENABLED",
@@ -149,10 +149,8 @@ def _associated(body: Json) -> bytes | None:
     return base64.b64decode(body["additionalAuthenticatedData"]) if "additionalAuthenticatedData" in body else None
 
 
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
+for _kind in ("cloudkms.projects.locations.keyRings", KEYS):
+    policies.serve(SERVICE, _kind)
 SERVICE.hooks("cryptoKeys").filling = _fill_key
 SERVICE.hooks("cryptoKeys").created = _first_version
 SERVICE.hooks("cryptoKeys").showing = _show_key

@@ -6,12 +6,12 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
+from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.errors import Json, Refusal, not_found
 from infra.localcloud.gcp.routes import Method
 from infra.localcloud.gcp.states import FaultError, Transition
-from infra.localcloud.gcp.types import metadata_schema, packed
+from infra.localcloud.gcp.messages import metadata_schema, packed
 
 LOG = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Operations:
         schema = metadata_schema(method, outcome.kind)
         metadata = {}
         if schema is not None:
-            now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            now = moments.now()
             fields = method.document.schemas[schema]["properties"]
             value = {"genericMetadata": {"createTime": now, "updateTime": now}} if "genericMetadata" in fields else {}
             metadata = packed(method.document, schema, {**value, **outcome.metadata})
@@ -162,7 +162,7 @@ class Operations:
     @staticmethod
     def _touch(operation: Operation) -> None:
         if "genericMetadata" in operation.metadata:
-            now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            now = moments.now()
             operation.metadata["genericMetadata"]["updateTime"] = now
 
 

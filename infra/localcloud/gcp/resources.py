@@ -6,18 +6,17 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from infra.localcloud.gcp import states
+from infra.localcloud.gcp import moments, states
 from infra.localcloud.gcp.call import Call
 from infra.localcloud.gcp.errors import Json, invalid, stale
 from infra.localcloud.gcp.masks import Path, paths, updated
 from infra.localcloud.gcp.operations import Operation, Outcome
 from infra.localcloud.gcp.paging import DEFAULT_SIZE, page
 from infra.localcloud.gcp.routes import Document, Method
-from infra.localcloud.gcp.store import Record
+from infra.localcloud.gcp.store import POLICIES, Record, policy_key
 
 VERBS = ("create", "get", "list", "patch", "delete")
 
@@ -201,6 +200,9 @@ class Collection:
                 if self.hooks.removing:
                     self.hooks.removing(call, record)
                 store.remove(self.name, name, spent=not self.row.reusable)
+                # Its IAM policy goes with it: a new resource of that name begins without.
+                if store.find(POLICIES, key := policy_key(self.name, name)):
+                    store.remove(POLICIES, key)
             return self.shown(call, record)
 
         return self._answer(call, name, "delete", work)
@@ -247,7 +249,7 @@ class Collection:
         else:
             given, parent = self._given(call, body), call.name
         if not given and (digits := identity.digits or identity.optional_digits):
-            given = str(secrets.randbelow(9 * 10 ** (digits - 1)) + 10 ** (digits - 1))
+            return f"{parent}/{self.segment}/{secrets.randbelow(9 * 10 ** (digits - 1)) + 10 ** (digits - 1)}"
         where = identity.query or identity.field or "name"
         if not re.fullmatch(identity.pattern, given):
             raise invalid(f"Invalid {where} '{given}': it must match {identity.pattern}.", field=where)
@@ -294,7 +296,7 @@ class Collection:
     def _stamp(self, record: Record, *, is_new: bool) -> None:
         """Write what every resource has, where its schema has it: name, etag and times."""
         record.body["name"] = record.name
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        now = moments.now()
         for name in ("createTime", "updateTime") if is_new else ("updateTime",):
             if name in self._fields:
                 record.body[name] = now

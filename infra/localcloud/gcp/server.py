@@ -20,7 +20,7 @@ from infra.localcloud.gcp.errors import Refusal, invalid, unimplemented
 from infra.localcloud.gcp.partial import selected
 from infra.localcloud.gcp.routes import Method
 from infra.localcloud.gcp.service import Registered
-from infra.localcloud.gcp.services import handlers, own_routes
+from infra.localcloud.gcp.services import handlers, own_routes, start
 from infra.localcloud.gcp.validate import check_answer, checked_body, checked_query
 
 LOG = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ def application(cloud: Cloud) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        start(cloud)
         yield
 
     return Starlette(

@@ -11,7 +11,19 @@ from infra.localcloud.gcp.routes import Routes
 from infra.localcloud.gcp.service import Registered, Service
 
 # Each has a SERVICE, or a tuple SERVICES.
-MODULES = ("infra.localcloud.gcp.kms",)
+MODULES = (
+    "infra.localcloud.gcp.iam",
+    "infra.localcloud.gcp.projects",
+    "infra.localcloud.gcp.kms",
+    "infra.localcloud.gcp.artifactregistry",
+    "infra.localcloud.gcp.secretmanager",
+    "infra.localcloud.gcp.pubsub",
+    "infra.localcloud.gcp.cloudscheduler",
+    "infra.localcloud.gcp.monitoring",
+    "infra.localcloud.gcp.budgets",
+    "infra.localcloud.gcp.run",
+    "infra.localcloud.gcp.vertex.records",
+)
 # Each has `routes(cloud)`, which returns starlette routes of its own; they go before everything else.
 ROUTED: tuple[str, ...] = ()
 
@@ -30,6 +42,14 @@ def own_routes(cloud: Cloud) -> list[BaseRoute]:
     for name in ROUTED:
         found += import_module(name).routes(cloud)
     return found
+
+
+def start(cloud: Cloud) -> None:
+    """Start what services do by themselves: those modules that have `start(cloud)`."""
+    for name in MODULES:
+        module: Any = import_module(name)
+        if hasattr(module, "start"):
+            module.start(cloud)
 
 
 def _services() -> list[Service]:

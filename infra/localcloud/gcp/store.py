@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from infra.localcloud.gcp.errors import Json, already_exists, not_found
 from infra.localcloud.gcp.journal import Journal
 
+# The collection of the IAM policies of all services' resources.
+POLICIES = "policies"
+
 
 @dataclass
 class Record:
@@ -124,3 +127,11 @@ class Store:
         with self._lock:
             kept = self._collections.get(collection, {})
             return [record.copied() for name, record in kept.items() if name.startswith(below)]
+
+
+def policy_key(collection: str, name: str) -> str:
+    """Return the full resource name under which a resource's IAM policy is kept.
+
+    Such as `//cloudkms.googleapis.com/projects/p/locations/l/keyRings/r`.
+    """
+    return f"//{collection.partition('.')[0]}.googleapis.com/{name}"
