@@ -1,10 +1,12 @@
-"""What one field alone cannot tell: combinations that cannot work, and what a cloud does not do."""
+"""What one field alone cannot tell: combinations that cannot work, on any cloud or on the one that is named."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.clouds import misplaced
 from components.errors import Problem
+from components.features import refused
 from components.machines import NoMachineError, Use, resolve
 from components.naming import Naming, longest_names
 from components.problems import did_you_mean
@@ -35,14 +37,7 @@ def check(spec: Spec, known: Known) -> list[Problem]:
         found += _machine(spec, "endpoint", f"{path}.endpoint.machine", model.endpoint.machine)
         found += _use_case(path, model, known)
         found += _rules_file(path, model, known)
-        if spec.cloud == "aws":
-            found += _mask_on_aws(path, model)
     return found
-
-
-def _cloud(spec: Spec) -> Iterator[Problem]:
-    if spec.cloud == "gcp":
-        yield Problem("stile:cloud", "gcp", "aws", "set stile:cloud to aws: nothing is built on gcp yet")
 
 
 def _network(spec: Spec) -> Iterator[Problem]:
@@ -85,8 +80,6 @@ def _training_machine(spec: Spec) -> Iterator[Problem]:
 
 
 def _machine(spec: Spec, use: Use, path: str, machine: Machine | str) -> Iterator[Problem]:
-    if spec.cloud != "aws":
-        return
     try:
         resolve(spec.cloud, use, machine)
     except NoMachineError as error:
@@ -97,7 +90,7 @@ def _machine(spec: Spec, use: Use, path: str, machine: Machine | str) -> Iterato
 
 def _lengths(spec: Spec) -> Iterator[Problem]:
     naming = Naming(spec.platform.name, spec.environment, spec.platform.owner)
-    for longest in longest_names(naming, tuple(spec.platform.models)):
+    for longest in longest_names(spec.cloud, naming, tuple(spec.platform.models)):
         if longest.excess > 0:
             path = f"{ROOT}.models.{longest.model}" if longest.model else f"{ROOT}.name"
             fix = f"shorten {longest.model or spec.platform.name} or the platform's name by {longest.excess}"
@@ -120,43 +113,14 @@ def _instances(path: str, model: Model) -> Iterator[Problem]:
     if low > high:
         fix = f"set min to at most {high}, or max to at least {low}"
         yield Problem(f"{where}.min", str(low), f"at most max, which is {high}", fix)
-    if high > low:
-        fix = f"set max to {low}: endpoints do not scale by themselves yet"
-        yield Problem(f"{where}.max", str(high), f"as many as min, which is {low}", fix)
 
 
 def _canary(path: str, model: Model) -> Iterator[Problem]:
-    percent, instances = model.rollout.canary_percent, model.endpoint.instances.min
-    if percent is None:
-        return
-    where = f"{path}.rollout.canary_percent"
-    if instances < 2:
-        fix = f"set {path}.endpoint.instances.min to 2, or remove canary_percent"
-        yield Problem(where, str(percent), "a canary with at least 2 instances only", fix)
-    if not model.rollout.bake_seconds:
+    percent = model.rollout.canary_percent
+    if percent is not None and not model.rollout.bake_seconds:
         fix = f"set {path}.rollout.bake_seconds, such as 300"
+        where = f"{path}.rollout.canary_percent"
         yield Problem(where, str(percent), "a canary with a time to watch it only", fix)
-
-
-def _endpoint_kind(path: str, model: Model) -> Iterator[Problem]:
-    kind = model.endpoint.kind
-    if kind != "realtime":
-        where = f"{path}.endpoint.kind"
-        yield Problem(where, kind, "realtime", f"set kind to realtime: {kind} endpoints are not built yet")
-
-
-def _schedule(path: str, model: Model) -> Iterator[Problem]:
-    if model.schedule is not None:
-        fix = "remove `schedule`, and start runs with `stile run`: schedules are not built yet"
-        yield Problem(f"{path}.schedule", model.schedule.cron, "nothing yet", fix)
-
-
-def _mask_on_aws(path: str, model: Model) -> Iterator[Problem]:
-    capture = model.endpoint.capture
-    if capture.mask and capture.share:
-        fix = "set share to 0, or remove `mask`"
-        allowed = "nothing on aws: SageMaker captures a request as it is, or not at all"
-        yield Problem(f"{path}.endpoint.capture.mask", ", ".join(capture.mask), allowed, fix)
 
 
 def _use_case(path: str, model: Model, known: Known) -> Iterator[Problem]:
@@ -178,7 +142,8 @@ def _rules_file(path: str, model: Model, known: Known) -> Iterator[Problem]:
 
 
 _PLATFORM_RULES: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
-    _cloud,
+    misplaced,
+    refused,
     _network,
     _images,
     _tracking,
@@ -189,6 +154,4 @@ _PLATFORM_RULES: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
 _MODEL_RULES: tuple[Callable[[str, Model], Iterator[Problem]], ...] = (
     _instances,
     _canary,
-    _endpoint_kind,
-    _schedule,
 )

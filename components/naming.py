@@ -1,5 +1,7 @@
 """Physical names, their limits, and the settled tags: the only place that puts a name together."""
 
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 RANDOM_DIGITS = 8
@@ -33,7 +35,7 @@ class Naming:
         return "-".join((self.prefix, *parts))
 
     def tags(self, stage: str, model: str | None = None) -> dict[str, str]:
-        """Return the tags of a resource of this stage; all are legal as labels on Google Cloud too."""
+        """Return the tags of a resource of this stage: labels on Google Cloud, where all of them are legal too."""
         tags = {
             "stile-stack": self.prefix,
             "stile-environment": self.environment,
@@ -65,11 +67,21 @@ class Longest:
         return len(self.name) - self.limit
 
 
-def longest_names(naming: Naming, models: tuple[str, ...]) -> list[Longest]:
-    """Return the longest names of every kind that has a tight limit.
+def digits(text: str, count: int) -> str:
+    """Return so many decimal digits that stand for a text, the first of them not 0."""
+    smallest = 10 ** (count - 1)
+    return str(smallest + int(hashlib.sha256(text.encode()).hexdigest(), 16) % (9 * smallest))
 
-    The limits are the vendor's: IAM roles 64, buckets 63, SageMaker's models, endpoint configurations, endpoints and
-    package groups 63 (the service models of botocore say so). 63 holds as well for labels on Google Cloud.
+
+def longest_names(cloud: str, naming: Naming, models: tuple[str, ...]) -> list[Longest]:
+    """Return the longest names of every kind that has a tight limit on a cloud."""
+    return _LONGEST[cloud](naming, models)
+
+
+def _longest_on_aws(naming: Naming, models: tuple[str, ...]) -> list[Longest]:
+    """The limits are the vendor's, as the service models of botocore say.
+
+    IAM roles 64, buckets 63, SageMaker's models, endpoint configurations, endpoints and package groups 63.
     """
     random = "-" + "0" * (RANDOM_DIGITS - 1)
     names = [
@@ -81,3 +93,27 @@ def longest_names(naming: Naming, models: tuple[str, ...]) -> list[Longest]:
         longest = naming.of(model, LONGEST_VERSION, content) + random
         names.append(Longest(f"the endpoint configurations of {model}", longest, 63, model))
     return names
+
+
+def _longest_on_gcp(naming: Naming, models: tuple[str, ...]) -> list[Longest]:
+    """The limits are the vendor's, as the discovery documents and manuals say.
+
+    Service accounts 30 (iam v1, accountId), custom roles 64 (iam v1, roleId), models 63 (aiplatform v1, modelId), Cloud
+    Run services 49 (https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services/create).
+    """
+    names = [
+        Longest("the service accounts", naming.of("pipeline"), 30),
+        Longest("MLflow's service", naming.of("mlflow"), 49),
+    ]
+    for model in models:
+        names.append(Longest(f"the registered model {model}", naming.of(model), 63, model))
+        names.append(
+            Longest(f"the custom roles of {model}", naming.of("evaluate", "registry", model, "read"), 64, model)
+        )
+    return names
+
+
+_LONGEST: Mapping[str, Callable[[Naming, tuple[str, ...]], list[Longest]]] = {
+    "aws": _longest_on_aws,
+    "gcp": _longest_on_gcp,
+}

@@ -86,7 +86,8 @@ class Platform(pulumi.ComponentResource):
         """Make the stage's component on this cloud; a model's stages carry its name."""
         make = implementation(self._spec.cloud, stage)
         name = self._naming.of(model) if model else self._naming.prefix
-        return make(name, {"naming": self._naming, **args}, pulumi.ResourceOptions(parent=self))
+        given = {"naming": self._naming, "place": self._spec.place, **args}
+        return make(name, given, pulumi.ResourceOptions(parent=self))
 
     def _storage(self) -> Storage:
         storage = self._spec.platform.storage
@@ -113,7 +114,7 @@ class Platform(pulumi.ComponentResource):
 
     def _permissions(self, role: Role) -> list[pulumi.Resource]:
         """Return what must exist before a role may reach data and images."""
-        return [self._allowed[role]] if role in self._allowed else []
+        return [*self._allowed.get(role, ())]
 
     def _existing_roles(self) -> Mapping[Role, str]:
         """Return the roles that are given; one that is given for jobs stands for all of theirs."""

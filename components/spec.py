@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from components.place import Place
+
 NAME_ALLOWED = "2 to 40 lower-case letters, digits and single hyphens, a letter first"
 
 Name = Annotated[
@@ -23,7 +25,13 @@ Label = Annotated[
     ),
 ]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits in lower case")]
-Arn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:", description="an ARN, arn:aws:...")]
+Existing = Annotated[
+    str,
+    Field(
+        pattern=r"^(arn:aws[a-z-]*:|projects/|[^@\s]+@)\S+$",
+        description="an ARN on AWS; on Google Cloud a service account's address, or a key's resource name",
+    ),
+]
 
 
 def _whole_number_as_text(value: object) -> object:
@@ -69,12 +77,12 @@ class Network(Part):
 
 
 class Identity(Part):
-    """Roles that exist already; each that is left out is created."""
+    """Roles that exist already, on Google Cloud service accounts by their addresses; each left out is created."""
 
-    job_role_arn: Arn | None = None
-    pipeline_role_arn: Arn | None = None
-    serving_role_arn: Arn | None = None
-    tracking_role_arn: Arn | None = None
+    job_role_arn: Existing | None = None
+    pipeline_role_arn: Existing | None = None
+    serving_role_arn: Existing | None = None
+    tracking_role_arn: Existing | None = None
 
 
 class Images(Part):
@@ -102,7 +110,7 @@ class Storage(Part):
         pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         description="the name of a bucket that exists; left out, one is created",
     )
-    kms_key_arn: Arn | None = None
+    kms_key_arn: Existing | None = None
 
 
 class Tracking(Part):
@@ -235,6 +243,21 @@ class Platform(Part):
     budget: Budget | None = None
 
 
+class Google(Part):
+    """The value of `stile:gcp`: what must be known of a project on Google Cloud beside its id."""
+
+    project_number: Annotated[
+        str,
+        BeforeValidator(_whole_number_as_text),
+        Field(pattern=r"^[1-9][0-9]{5,18}$", description="the number of the project, such as 123456789012"),
+    ]
+    billing_account: str | None = Field(
+        default=None,
+        pattern=r"^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$",
+        description="the id of a billing account, such as 012345-6789AB-CDEF01",
+    )
+
+
 class Spec(Part):
     """A stack, whole and valid.
 
@@ -242,10 +265,25 @@ class Spec(Part):
         environment: the stack's name, such as `local-aws`.
         cloud: `aws` or `gcp`.
         region: the cloud's region.
+        project: Google's project id; None on AWS, where the credentials name the account.
+        google: the value of `stile:gcp`; None on AWS.
         platform: the value of `stile:platform`.
     """
 
     environment: Name
     cloud: Literal["aws", "gcp"]
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-?\d$", description="a region, such as us-east-1")
+    region: str = Field(pattern=r"^[a-z]+(-[a-z]+)+-?\d+$", description="a region, such as us-east-1 or us-central1")
+    project: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$",
+        description="the id of a project, such as our-models-123",
+    )
+    google: Google | None = None
     platform: Platform
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        google = self.google
+        number, billing = (google.project_number, google.billing_account or "") if google else ("", "")
+        return Place(self.region, self.project or "", number, billing)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components import clouds
 from components.checks import Known, check
 from components.errors import ConfigError, Problem
 from components.problems import Location, location_of, problems_of
@@ -14,7 +15,7 @@ from components.spec import Spec
 _KEYS = {
     "cloud": "stile:cloud",
     "platform": "stile:platform",
-    "region": "aws:region",
+    "google": "stile:gcp",
     "environment": "the stack's name",
 }
 
@@ -22,18 +23,23 @@ _KEYS = {
 def parse(environment: str, config: Mapping[str, object], known: Known) -> Spec:
     """Return the Spec of a stack's configuration.
 
-    `config` has the keys as the stack's file spells them: stile:cloud, stile:platform, aws:region.
+    `config` has the keys as the stack's file spells them: stile:cloud, stile:platform, aws:region; on Google Cloud
+    stile:gcp, gcp:project and gcp:region.
     Raises ConfigError with every problem: those of single values and, as far as what is left can be judged, those
     of combinations.
     """
+    cloud = clouds.of(config.get("stile:cloud"))
     raw = {
         "environment": environment,
         "cloud": config.get("stile:cloud"),
-        "region": config.get("aws:region", "us-east-1"),
+        "region": config.get(cloud.region_key, cloud.default_region),
+        "project": config.get(cloud.project_key) if cloud.project_key else None,
+        "google": config.get("stile:gcp"),
         "platform": config.get("stile:platform"),
     }
+    keys = {**_KEYS, "region": cloud.region_key, "project": cloud.project_key or "gcp:project"}
     problems = _unknown_top_keys(config)
-    spec, found = _validated({key: value for key, value in raw.items() if value is not None})
+    spec, found = _validated({key: value for key, value in raw.items() if value is not None}, keys)
     problems += found
     if spec is not None:
         taken = [problem.path for problem in found]
@@ -45,7 +51,7 @@ def parse(environment: str, config: Mapping[str, object], known: Known) -> Spec:
 
 
 def _unknown_top_keys(config: Mapping[str, object]) -> list[Problem]:
-    known = ("stile:cloud", "stile:platform")
+    known = ("stile:cloud", "stile:gcp", "stile:platform")
     return [
         Problem(key, "", "one of the keys " + ", ".join(known), f"remove `{key}`")
         for key in config
@@ -53,12 +59,12 @@ def _unknown_top_keys(config: Mapping[str, object]) -> list[Problem]:
     ]
 
 
-def _validated(raw: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:
+def _validated(raw: dict[str, Any], keys: Mapping[str, str]) -> tuple[Spec | None, list[Problem]]:
     """Validate, and validate again without what was wrong, so that combinations of the rest are judged too."""
     try:
         return Spec.model_validate(raw), []
     except ValidationError as error:
-        found = problems_of(error, Spec, _KEYS)
+        found = problems_of(error, Spec, keys)
         locations = [location_of(detail) for detail in error.errors()]
     rest = copy.deepcopy(raw)
     for _ in range(8):  # each round takes away at least one more level, and no configuration is deeper

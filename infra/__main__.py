@@ -29,7 +29,10 @@ def _main() -> None:
     config = {
         "stile:cloud": stile.get("cloud"),
         "stile:platform": stile.get_object("platform"),
+        "stile:gcp": stile.get_object("gcp"),
         "aws:region": pulumi.Config("aws").get("region"),
+        "gcp:project": pulumi.Config("gcp").get("project"),
+        "gcp:region": pulumi.Config("gcp").get("region"),
     }
     given = {key: value for key, value in config.items() if value is not None}
     try:

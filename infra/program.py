@@ -43,7 +43,8 @@ def resolved(spec: Spec) -> Resolved:
 def define(environment: str, config: Mapping[str, object]) -> None:
     """Declare everything that an environment consists of, and export what the commands need.
 
-    `config` has the keys of the stack's file: stile:cloud, stile:platform, aws:region. Raises ConfigError.
+    `config` has the keys of the stack's file: stile:cloud, stile:platform, stile:gcp, and those of the provider that
+    say where it stands, such as aws:region. Raises ConfigError.
     """
     spec = read(environment, config)
     platform = Platform(spec, resolved(spec))

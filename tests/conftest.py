@@ -22,6 +22,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # pulumi-gcp warns of its own old functions while it is imported; we use none of them
+    config.addinivalue_line(
+        "filterwarnings", r"ignore:gcp\.\S+\.get\S+ has been deprecated in favor of:DeprecationWarning"
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no worker is left alone with them; what ends the demo is the last of all."""
     marks: dict[Path, set[str]] = {}

@@ -6,12 +6,14 @@ from typing import NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 
 
 class BudgetArgs(TypedDict):
     """What the stage takes: the limit in US dollars, and the shares of it at which `topic` is told."""
 
     naming: Naming
+    place: NotRequired[Place]
     monthly_usd: float
     alert_at: Sequence[float]
     topic: pulumi.Input[str]

@@ -6,7 +6,8 @@ from typing import NotRequired, Protocol, TypedDict
 
 import pulumi
 
-from components.naming import Naming
+from components.naming import Naming, digits
+from components.place import Place
 from components.spec import Endpoint as EndpointSpec
 from components.spec import Release, Rollout
 from components.training import NetworkIds
@@ -46,6 +47,7 @@ class EndpointArgs(TypedDict):
     """
 
     naming: Naming
+    place: NotRequired[Place]
     serving: Serving
     role: pulumi.Input[str]
     data_uri: pulumi.Input[str]
@@ -68,3 +70,12 @@ class Endpoint(Protocol):
 def endpoint_name(naming: Naming, model: str) -> str:
     """Return a model's endpoint's name, which alarms know before there is an endpoint."""
     return naming.of(model)
+
+
+def endpoint_id(naming: Naming, model: str) -> str:
+    """Return a model's endpoint's id on Vertex AI, which alarms know before there is an endpoint.
+
+    It is a digest of the name; two of a billion names share one. An id that begins with a digit has 1 to 9 of them
+    (aiplatform v1, endpoints.create, endpointId), and the provider takes digits alone.
+    """
+    return digits(endpoint_name(naming, model), 9)

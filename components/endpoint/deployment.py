@@ -1,11 +1,12 @@
 """The resource class of `stile:endpoint:EndpointDeployment`: all models of one Vertex AI endpoint, and its split."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 
 import pulumi
+
+from components.naming import digits
 
 MUTABLE: tuple[str, ...] = ("min_replicas", "max_replicas")
 """What a deployed model may change under its id; all else needs another id, since Vertex cannot change it.
@@ -154,4 +155,4 @@ def deployed_id(content: Mapping[str, Any]) -> str:
     one endpoint has a handful.
     """
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return str(10**9 + int(hashlib.sha256(text.encode()).hexdigest(), 16) % (9 * 10**9))
+    return digits(text, 10)

@@ -6,6 +6,7 @@ from typing import NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 from components.stages import Grants, Role
 
 
@@ -18,6 +19,7 @@ class IdentityArgs(TypedDict):
     """
 
     naming: Naming
+    place: NotRequired[Place]
     region: NotRequired[str]
     private: NotRequired[bool]
     baked: NotRequired[Sequence[str]]
@@ -37,6 +39,6 @@ class Identity(Protocol):
         """What the roles need for themselves: their logs and metrics, and the pipeline's to start the jobs."""
         ...
 
-    def allow(self, what: str, grants: Grants) -> Mapping[Role, pulumi.Resource]:
+    def allow(self, what: str, grants: Grants) -> Mapping[Role, Sequence[pulumi.Resource]]:
         """Let the roles do what these statements say; return per role what must exist before it may."""
         ...

@@ -117,10 +117,10 @@ class AwsIdentity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def allow(self, what: str, grants: Grants) -> Mapping[Role, pulumi.Resource]:
+    def allow(self, what: str, grants: Grants) -> Mapping[Role, Sequence[pulumi.Resource]]:
         """Give each created role an inline policy of these statements; a role given by its ARN stays as it is."""
         return {
-            role: self._policy(role, what, statements) for role, statements in grants.items() if role in self._created
+            role: [self._policy(role, what, statements)] for role, statements in grants.items() if role in self._created
         }
 
     def _policy(self, role: Role, what: str, statements: Sequence[Mapping[str, Any]]) -> Any:

@@ -5,6 +5,7 @@ from typing import NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 from components.stages import Grants
 
 
@@ -16,6 +17,7 @@ class ImagesArgs(TypedDict):
     """
 
     naming: Naming
+    place: NotRequired[Place]
     python_version: pulumi.Input[str]
     base: NotRequired[pulumi.Input[str] | None]
     repository_url: NotRequired[pulumi.Input[str]]

@@ -7,6 +7,7 @@ from typing import NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 from components.spec import Alarm
 from components.spec import Monitoring as MonitoringSpec
 
@@ -32,6 +33,7 @@ class MonitoringArgs(TypedDict):
     """What the stage takes; `topic` names one that exists, whose subscriptions and policy are its owner's."""
 
     naming: Naming
+    place: NotRequired[Place]
     monitoring: MonitoringSpec
     models: Sequence[str]
     region: str

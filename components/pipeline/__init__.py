@@ -7,6 +7,7 @@ from typing import Literal, NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 from components.stages import StepRole
 from components.training import JobTemplate
 
@@ -104,6 +105,7 @@ class PipelineArgs(TypedDict):
     """
 
     naming: Naming
+    place: NotRequired[Place]
     model: str
     use_case: str
     candidates: Sequence[str]

@@ -5,6 +5,7 @@ from typing import NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 from components.stages import Grants
 
 
@@ -12,6 +13,7 @@ class RegistryArgs(TypedDict):
     """What the stage takes; `group_arn` names a group that exists."""
 
     naming: Naming
+    place: NotRequired[Place]
     model: str
     group_arn: NotRequired[pulumi.Input[str]]
 

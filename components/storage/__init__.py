@@ -6,6 +6,7 @@ from typing import NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 from components.stages import Grants, Role, StepRole
 
 TRAINED = "runs/*/train-*"
@@ -43,6 +44,12 @@ WRITES: Mapping[Role, tuple[str, ...]] = {
 }
 """Which objects of the bucket each role writes."""
 
+PIPELINES = "pipelines"
+"""The folder of what a cloud's pipelines keep in the bucket: on Google Cloud their definitions, and notes of runs."""
+
+SERVING = "serving"
+"""The folder of settings that serving containers read when they start, where a cloud hands them none."""
+
 EXPIRING = ("capture",)
 """Folders whose objects go after the retention time; a run's artifacts stay, for registered models live there."""
 
@@ -55,6 +62,7 @@ class StorageArgs(TypedDict):
     """
 
     naming: Naming
+    place: NotRequired[Place]
     retention_days: pulumi.Input[int]
     bucket: NotRequired[pulumi.Input[str]]
     kms_key_arn: NotRequired[pulumi.Input[str]]
@@ -80,5 +88,5 @@ class Storage(Protocol):
 
     @property
     def grants(self) -> Grants:
-        """What READS and WRITES allow, and the use of the key."""
+        """What READS and WRITES allow, the use of the key, and what the cloud's own way of running needs beside."""
         ...

@@ -6,6 +6,7 @@ from typing import Literal, NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 from components.stages import Grants
 
 
@@ -17,6 +18,7 @@ class TrackingArgs(TypedDict):
     """
 
     naming: Naming
+    place: NotRequired[Place]
     mode: Literal["managed", "server", "external"]
     artifacts_uri: NotRequired[pulumi.Input[str]]
     role: NotRequired[pulumi.Input[str]]

@@ -7,6 +7,7 @@ from typing import NotRequired, Protocol, TypedDict
 import pulumi
 
 from components.naming import Naming
+from components.place import Place
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class TrainingArgs(TypedDict):
     """What the stage takes: machine types are resolved already, `max_seconds` is in seconds."""
 
     naming: Naming
+    place: NotRequired[Place]
     image_uri: pulumi.Input[str]
     role: pulumi.Input[str]
     key: pulumi.Input[str]

@@ -7,13 +7,21 @@ from typing import Any
 
 from components.checks import Known
 
+CLOUDS = ("aws", "gcp")
 ENVIRONMENT = "test-aws"
 SHA256 = "ab" * 32
 RELEASE = {"version": "3", "sha256": SHA256}
 
+_PLACES: dict[str, dict[str, Any]] = {
+    "aws": {"stile:cloud": "aws", "aws:region": "us-east-1"},
+    "gcp": {
+        "stile:cloud": "gcp",
+        "gcp:region": "us-central1",
+        "gcp:project": "our-project",
+        "stile:gcp": {"project_number": "123456789012", "billing_account": "012345-6789AB-CDEF01"},
+    },
+}
 _FULL: dict[str, Any] = {
-    "stile:cloud": "aws",
-    "aws:region": "us-east-1",
     "stile:platform": {
         "name": "stile",
         "owner": "ml-platform",
@@ -23,9 +31,14 @@ _FULL: dict[str, Any] = {
 }
 
 
-def full(**model: Any) -> dict[str, Any]:
+def environment(cloud: str) -> str:
+    """The name of the tests' stack on a cloud."""
+    return f"test-{cloud}"
+
+
+def full(cloud: str = "aws", **model: Any) -> dict[str, Any]:
     """A configuration with every stage; the keywords are keys of its one model."""
-    config = copy.deepcopy(_FULL)
+    config = copy.deepcopy(_PLACES[cloud] | _FULL)
     config["stile:platform"]["models"]["flight-delays"] |= model
     return config
 

@@ -7,16 +7,20 @@ import pytest
 
 from components.platform import Platform, Resolved
 from components.validation import parse
-from tests.components.configs import ENVIRONMENT, RELEASE, full, project
+from tests.components.configs import CLOUDS, RELEASE, environment, full, project
 from tests.components.mocked import Declared, declare
 
-RESOLVED = Resolved(
-    machine="ml.m5.large",
-    processing_machine="ml.m5.large",
-    endpoint_machines={"flight-delays": "ml.c5.large", "arrivals": "ml.m5.large"},
-    candidates={"flight_delays": ("logistic", "hgb")},
-    python_version="3.11",
-)
+_MACHINES = {"aws": ("ml.m5.large", "ml.c5.large"), "gcp": ("e2-highmem-2", "e2-standard-2")}
+RESOLVED = {
+    cloud: Resolved(
+        machine=jobs,
+        processing_machine=jobs,
+        endpoint_machines={"flight-delays": serving, "arrivals": jobs},
+        candidates={"flight_delays": ("logistic", "hgb")},
+        python_version="3.11",
+    )
+    for cloud, (jobs, serving) in _MACHINES.items()
+}
 
 Deploy = Callable[[Mapping[str, object]], Declared]
 
@@ -27,22 +31,42 @@ def deploy(tmp_path_factory: pytest.TempPathFactory) -> Deploy:
     known = project(tmp_path_factory.mktemp("project"), "flight_delays")
 
     def platform_of(config: Mapping[str, object]) -> Declared:
-        spec = parse(ENVIRONMENT, config, known)
-        return declare(lambda: Platform(spec, RESOLVED), ENVIRONMENT)
+        cloud = str(config["stile:cloud"])
+        spec = parse(environment(cloud), config, known)
+        return declare(lambda: Platform(spec, RESOLVED[cloud]), spec.environment)
 
     return platform_of
 
 
-@pytest.fixture(scope="session")
-def first_up(deploy: Deploy) -> Declared:
-    """The full platform before anything was released."""
-    return deploy(full())
+@pytest.fixture(scope="session", params=CLOUDS)
+def cloud(request: pytest.FixtureRequest) -> str:
+    """Each cloud in turn, for what holds on every one."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="session")
-def released(deploy: Deploy) -> Declared:
-    """The full platform with a release."""
-    return deploy(full(release=RELEASE))
+def first_ups(deploy: Deploy) -> Mapping[str, Declared]:
+    """Per cloud, the full platform before anything was released."""
+    return {cloud: deploy(full(cloud)) for cloud in CLOUDS}
+
+
+@pytest.fixture(scope="session")
+def releases(deploy: Deploy) -> Mapping[str, Declared]:
+    """Per cloud, the full platform with a release."""
+    return {cloud: deploy(full(cloud, release=RELEASE)) for cloud in CLOUDS}
+
+
+@pytest.fixture(scope="session")
+def first_up(first_ups: Mapping[str, Declared]) -> Declared:
+    """The one on AWS before anything was released."""
+    return first_ups["aws"]
+
+
+@pytest.fixture(scope="session")
+def released(releases: Mapping[str, Declared]) -> Declared:
+    """The one on AWS with a release."""
+    return releases["aws"]
 
 
 @pytest.fixture(scope="session")

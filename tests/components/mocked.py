@@ -7,6 +7,8 @@ from typing import Any, cast
 import pulumi
 from pulumi.runtime import mocks, settings
 
+from tests.components.google import COMPUTED, IDS, LOCATION, PROJECT
+
 ACCOUNT, REGION = "123456789012", "us-east-1"
 RANDOM = "0a1b2c3"
 STACK = "pulumi:pulumi:Stack"
@@ -16,6 +18,10 @@ _NAMED_BY_PROVIDER = {
     "aws:s3/bucket:Bucket": "bucket",
     "aws:sagemaker/model:Model": "name",
     "aws:sagemaker/endpointConfiguration:EndpointConfiguration": "name",
+    "gcp:kms/cryptoKey:CryptoKey": "name",
+    "gcp:kms/keyRing:KeyRing": "name",
+    "gcp:sql/databaseInstance:DatabaseInstance": "name",
+    "gcp:storage/bucket:Bucket": "name",
 }
 # The part of an ARN after the account, by type.
 _ARNS = {
@@ -62,7 +68,7 @@ class Declared:
 
     def clouds(self) -> Iterator[Made]:
         """What exists in a cloud: no components, nothing of ours."""
-        return (made for made in self.resources if made.type.startswith("aws:"))
+        return (made for made in self.resources if made.type.startswith(("aws:", "gcp:")))
 
     @property
     def urns(self) -> list[str]:
@@ -80,8 +86,9 @@ class _Answers(mocks.Mocks):
             state[named] = f"{args.name}-{RANDOM}"
         if arn := _ARNS.get(args.typ):
             state["arn"] = "arn:aws:" + arn.format(account=ACCOUNT, region=REGION, name=args.name)
-        state |= _computed(args.typ, state)
-        return f"{args.name}-id", state
+        state |= COMPUTED[args.typ](state) if args.typ in COMPUTED else _computed(args.typ, state)
+        form = IDS.get(args.typ, f"{args.name}-id")
+        return form.format_map({"project": PROJECT, "location": LOCATION, **state}), state
 
 
 def _computed(type_: str, state: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from components.errors import ConfigError
 from components.validation import parse
-from tests.components.configs import ENVIRONMENT, RELEASE, SHA256, changed, full, project
+from tests.components.configs import ENVIRONMENT, RELEASE, SHA256, changed, environment, full, project
 
 MODEL = "models/flight-delays"
 
@@ -133,11 +133,68 @@ def test_the_top_of_the_file_is_judged_too(tmp_path: Path) -> None:
     assert "aws" in told["stile:cloud"].allowed
 
 
-def test_nothing_is_built_on_google_yet(tmp_path: Path) -> None:
+def test_a_project_is_named_and_numbered_on_google(tmp_path: Path) -> None:
     config = full() | {"stile:cloud": "gcp"}
     with pytest.raises(ConfigError) as raised:
         parse(ENVIRONMENT, config, project(tmp_path, "flight_delays"))
-    assert [problem.path for problem in raised.value.problems] == ["stile:cloud"]
+    assert [problem.path for problem in raised.value.problems] == ["gcp:project", "stile:gcp"]
+
+
+@dataclass(frozen=True)
+class Misplaced:
+    """What one cloud takes and another does not: set in a configuration of `cloud`, and what must be said of it."""
+
+    cloud: str
+    changes: dict[str, Any]
+    told: str
+    fix: str
+
+
+ARN = "arn:aws:iam::123456789012:role/ours"
+EMAIL = "ours@our-project.iam.gserviceaccount.com"
+MISPLACED = [
+    Misplaced("aws", {"aws:region": "us-central1"}, "aws:region", "us-east-1"),
+    Misplaced("gcp", {"gcp:region": "us-east-1"}, "gcp:region", "us-central1"),
+    Misplaced("aws", {"stile:gcp": {"project_number": "123456789012"}}, "stile:gcp", "remove"),
+    Misplaced("gcp", {"stile:gcp": {"project_number": "123456789012"}}, "stile:gcp.billing_account", "budget"),
+    Misplaced(
+        "gcp", {"stile:gcp": {"project_nmber": "1"}}, "stile:gcp.project_nmber", "did you mean `project_number`?"
+    ),
+    Misplaced("gcp", {"gcp:project": "Our Project"}, "gcp:project", "the id of a project"),
+    Misplaced("aws", {"identity": {"job_role_arn": EMAIL}}, "stile:platform.identity.job_role_arn", "an ARN"),
+    Misplaced("gcp", {"identity": {"job_role_arn": ARN}}, "stile:platform.identity.job_role_arn", "address"),
+    Misplaced("gcp", {"storage": {"kms_key_arn": ARN}}, "stile:platform.storage.kms_key_arn", "projects/<p>"),
+    Misplaced("gcp", {"images": {"repository": "host/ours"}}, "stile:platform.images.repository", "docker.pkg.dev"),
+    Misplaced(
+        "gcp",
+        {"tracking": {"mode": "external", "url": "arn:aws:sagemaker:us-east-1:1:mlflow-app/x"}},
+        "stile:platform.tracking.url",
+        "http(s)",
+    ),
+    Misplaced("gcp", {"name": "a-quite-long-name"}, "stile:platform.name", "shorten"),
+]
+
+
+@pytest.mark.parametrize("wrong", MISPLACED, ids=lambda wrong: f"{wrong.cloud}-{wrong.told}")
+def test_what_is_another_clouds_is_told(wrong: Misplaced, tmp_path: Path) -> None:
+    known = project(tmp_path, "flight_delays")
+    config = full(wrong.cloud)
+    parse(environment(wrong.cloud), config, known)  # right but for the one change
+    for key, value in wrong.changes.items():
+        config = config | {key: value} if ":" in key else changed(config, key, value)
+    with pytest.raises(ConfigError) as raised:
+        parse(environment(wrong.cloud), config, known)
+    assert wrong.told in [problem.path for problem in raised.value.problems]
+    assert all(problem.path.startswith(("stile:gcp", wrong.told)) for problem in raised.value.problems)
+    assert wrong.fix in raised.value.problems[-1].fix
+
+
+def test_a_project_number_may_be_written_as_a_number(tmp_path: Path) -> None:
+    config = full("gcp")
+    config["stile:gcp"]["project_number"] = 123456789012
+    spec = parse(environment("gcp"), config, project(tmp_path, "flight_delays"))
+    assert spec.place.project_number == "123456789012"
+    assert spec.place.parent == "projects/our-project/locations/us-central1"
 
 
 def test_a_spec_holds_what_was_written_and_cannot_be_changed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The program: committed stacks are valid, exports are what commands read, mistakes come without a traceback."""
 
+import re
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,13 @@ import yaml
 
 from infra.program import define, read, resolved
 from tests.components.configs import RELEASE
-from tests.components.mocked import REGION, Declared, declare
+from tests.components.mocked import Declared, declare
 
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
-ENVIRONMENTS = ("local-aws", "aws-dev")
+ENVIRONMENTS = ("local-aws", "aws-dev", "local-gcp", "gcp-dev")
+# The keys that may differ between the stacks of two clouds, each below `config`
+DIFFERENT_KEYS = {"aws:region", "gcp:project", "gcp:region", "stile:cloud", "stile:gcp"}
+REGIONS = {"aws": "us-east-1", "gcp": "us-central1"}
 
 
 def config_of(environment: str) -> dict[str, Any]:
@@ -38,13 +42,22 @@ def test_every_committed_stack_is_tested() -> None:
     assert {file.stem.removeprefix("Pulumi.") for file in STACKS.glob("Pulumi.*.yaml")} == set(ENVIRONMENTS)
 
 
-def test_a_real_environment_has_a_base_image_and_the_local_one_has_none() -> None:
-    assert read("aws-dev", config_of("aws-dev")).platform.images.base
-    assert read("local-aws", config_of("local-aws")).platform.images.base is None
+@pytest.mark.parametrize(("one", "other"), [("local-aws", "local-gcp"), ("aws-dev", "gcp-dev")])
+def test_clouds_differ_in_where_they_stand_only(one: str, other: str) -> None:
+    """One definition: all else that a stack says is the same on both clouds, to the letter."""
+    first, second = config_of(one), config_of(other)
+    assert {key for key in first.keys() | second.keys() if first.get(key) != second.get(key)} <= DIFFERENT_KEYS
+    assert first["stile:platform"] == second["stile:platform"]
 
 
-def test_exports_are_what_the_commands_read() -> None:
-    outputs = deploy("local-aws", config_of("local-aws")).outputs
+def test_a_real_environment_has_a_base_image_and_the_local_one_has_none(cloud: str) -> None:
+    assert read(f"{cloud}-dev", config_of(f"{cloud}-dev")).platform.images.base
+    assert read(f"local-{cloud}", config_of(f"local-{cloud}")).platform.images.base is None
+
+
+def test_exports_are_what_the_commands_read(cloud: str) -> None:
+    local = f"local-{cloud}"
+    outputs = deploy(local, config_of(local)).outputs
     assert set(outputs) == {
         "data_bucket",
         "job_role_arn",
@@ -54,32 +67,45 @@ def test_exports_are_what_the_commands_read() -> None:
         "environment",
         "models",
     }
-    assert outputs["environment"] == "local-aws"
-    assert outputs["region"] == REGION
-    name = "stile-local-aws-flight-delays"
-    assert outputs["models"] == {
-        "flight-delays": {"pipeline": name, "model_package_group": name, "endpoint": None, "dashboard": name}
-    }
+    assert outputs["environment"] == local
+    assert outputs["region"] == REGIONS[cloud]
+    name = f"stile-{local}-flight-delays"
+    (model,) = outputs["models"].values()
+    assert {"pipeline", "model_package_group", "endpoint", "dashboard"} == model.keys()
+    assert (model["model_package_group"], model["endpoint"]) == (name, None)
+    assert name in model["pipeline"]
+    assert name in model["dashboard"]
 
 
-def test_a_release_exports_its_endpoint() -> None:
-    config = config_of("local-aws")
+# On Google Cloud an endpoint is known by nine digits that stand for its name
+ENDPOINTS = {
+    "aws": r"stile-local-aws-flight-delays",
+    "gcp": r"projects/our-project/locations/us-central1/endpoints/[1-9]\d{8}",
+}
+
+
+def test_a_release_exports_its_endpoint(cloud: str) -> None:
+    config = config_of(f"local-{cloud}")
     config["stile:platform"]["models"]["flight-delays"]["release"] = RELEASE
-    outputs = deploy("local-aws", config).outputs
-    assert outputs["models"]["flight-delays"]["endpoint"] == "stile-local-aws-flight-delays"
+    outputs = deploy(f"local-{cloud}", config).outputs
+    assert re.fullmatch(ENDPOINTS[cloud], outputs["models"]["flight-delays"]["endpoint"])
 
 
-def test_local_and_real_differ_in_nothing_but_their_configuration() -> None:
+def test_local_and_real_differ_in_nothing_but_their_configuration(cloud: str) -> None:
     """The same resources under the same names, but for the environment's: nothing in the program asks where it runs."""
-    local = deploy("local-aws", config_of("local-aws")).urns
-    real = deploy("aws-dev", config_of("aws-dev")).urns
-    assert [urn.replace("local-aws", "*") for urn in local] == [urn.replace("aws-dev", "*") for urn in real]
+    local = deploy(f"local-{cloud}", config_of(f"local-{cloud}")).urns
+    real = deploy(f"{cloud}-dev", config_of(f"{cloud}-dev")).urns
+    assert [urn.replace(f"local-{cloud}", "*") for urn in local] == [urn.replace(f"{cloud}-dev", "*") for urn in real]
 
 
-def test_needs_are_resolved_before_the_components_see_them() -> None:
-    found = resolved(read("local-aws", config_of("local-aws")))
-    assert (found.machine, found.processing_machine) == ("ml.m5.large", "ml.m5.large")
-    assert found.endpoint_machines == {"flight-delays": "ml.c5.large"}
+MACHINES = {"aws": ("ml.m5.large", "ml.c5.large"), "gcp": ("e2-highmem-2", "e2-standard-2")}
+
+
+def test_needs_are_resolved_before_the_components_see_them(cloud: str) -> None:
+    found = resolved(read(f"local-{cloud}", config_of(f"local-{cloud}")))
+    jobs, serving = MACHINES[cloud]
+    assert (found.machine, found.processing_machine) == (jobs, jobs)
+    assert found.endpoint_machines == {"flight-delays": serving}
     assert found.candidates["flight_delays"]
 
 
