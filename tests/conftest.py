@@ -1,4 +1,4 @@
-"""Options of the whole suite, and the one local AWS cloud that its tests share."""
+"""Options of the whole suite, and the local clouds that its tests share, one of each."""
 
 import signal
 from pathlib import Path
@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.localcloud.cloud import crane, local_aws
+from tests.localcloud.gcp.cloud import local_gcp
 
-__all__ = ["crane", "local_aws"]
+__all__ = ["crane", "local_aws", "local_gcp"]
 
 # No test fails because a machine is slow: neither one example's time nor the drawing of examples is judged. The same
 # examples each time, so that a red run speaks of the change; `--hypothesis-profile=explore` looks for new ones.

@@ -15,7 +15,7 @@ from infra.localcloud import lifecycle
 from infra.localcloud.lifecycle import LocalCloud
 
 app = typer.Typer(no_args_is_help=True)
-CloudName = Annotated[str, typer.Argument(metavar="CLOUD", help="aws")]
+CloudName = Annotated[str, typer.Argument(metavar="CLOUD", help="aws or gcp")]
 
 
 @app.command()

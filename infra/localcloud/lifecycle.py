@@ -2,17 +2,14 @@
 
 import json
 import os
-import shlex
 import shutil
 import socket
 import stat
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,75 +18,46 @@ import psutil
 from filelock import FileLock
 
 from infra.errors import LocalCloudError
-from infra.localcloud.preparation import (
-    CATALOGUE_ROOT,
-    LIBRARY,
-    PYTHON,
-    Progress,
-    cache,
-    inherited,
-    mlflow_database,
-    prepare,
-)
+from infra.localcloud.launch import BOOT_VARIABLE, Launch, LocalCloud, variables
+from infra.localcloud.launch_aws import AWS
+from infra.localcloud.launch_gcp import GCP
+from infra.localcloud.preparation import Progress
 
-__all__ = ["LocalCloud", "prepare", "running", "start", "stop"]
+__all__ = ["BOOT_VARIABLE", "LocalCloud", "log_path", "running", "start", "stop"]
 
 SCHEMA = "stile.local/1"
 HOST = "127.0.0.1"
 READY_TIMEOUT_SECONDS = 90.0
 KILL_TIMEOUT_SECONDS = 20.0
-BOOT_VARIABLE = "STILE_BOOT_ID"
+LAUNCHES = {"aws": AWS, "gcp": GCP}
 # Clouds outlive the process that starts them; while it lives, it must collect those that end.
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
-
-
-@dataclass(frozen=True)
-class LocalCloud:
-    """A running local cloud.
-
-    Attributes:
-        cloud: `aws`.
-        pid: the process whose end is the cloud's end.
-        boot_id: new at every start; a cloud with another boot_id holds nothing of this one.
-        endpoint_url: where all its services answer.
-        registry_url: where its container registry answers.
-        state_dir: the state directory it belongs to.
-        log_path: its log.
-    """
-
-    cloud: str
-    pid: int
-    boot_id: str
-    endpoint_url: str
-    registry_url: str
-    state_dir: Path
-    log_path: Path
 
 
 def start(cloud: str, state_dir: Path, progress: Progress) -> LocalCloud:
     """Start the cloud of a state directory, or return the running one; at most one starts, however many call.
 
     Args:
-        cloud: `aws`.
+        cloud: `aws` or `gcp`.
         state_dir: the project's `.stile` directory.
         progress: called with one line per step.
 
     Raises:
         LocalCloudError: it does not become ready, or something that it needs is missing.
     """
-    _require_known(cloud)
+    launch = _launch_of(cloud)
     with _lock(cloud, state_dir):
         if found := running(cloud, state_dir):
             return found
         crane = _crane()
-        prepare(progress)
-        progress("starting LocalStack on this machine")
+        launch.prepare(progress)
+        progress(f"starting {launch.title} on this machine")
         began = time.monotonic()
         home = _home(cloud, state_dir)
         _remove(home)
-        made, process = _launch(cloud, state_dir, home, crane)
+        made, process = _launched(cloud, state_dir, home, crane)
         try:
-            _await_ready(made, process)
+            _await_ready(made, process, launch.health)
         except BaseException:
             _end(process.pid, made.boot_id)
             raise
@@ -100,7 +68,7 @@ def start(cloud: str, state_dir: Path, progress: Progress) -> LocalCloud:
 
 def running(cloud: str, state_dir: Path) -> LocalCloud | None:
     """Return the running cloud of a state directory; None, with the leavings removed, if there is none."""
-    _require_known(cloud)
+    _launch_of(cloud)
     path = _state_path(cloud, state_dir)
     try:
         record = json.loads(path.read_text())
@@ -131,7 +99,7 @@ def running(cloud: str, state_dir: Path) -> LocalCloud | None:
 
 def stop(cloud: str, state_dir: Path, progress: Progress) -> bool:
     """Stop the cloud with everything that it runs, and remove all that it held; False if none was running."""
-    _require_known(cloud)
+    _launch_of(cloud)
     with _lock(cloud, state_dir):
         found = running(cloud, state_dir)
         if found is not None:
@@ -144,13 +112,14 @@ def stop(cloud: str, state_dir: Path, progress: Progress) -> bool:
 
 def log_path(cloud: str, state_dir: Path) -> Path:
     """Where the cloud that was started last writes its log, or wrote it if it did not start."""
-    _require_known(cloud)
+    _launch_of(cloud)
     return _home(cloud, state_dir) / "logs" / "cloud.log"
 
 
-def _require_known(cloud: str) -> None:
-    if cloud != "aws":
-        raise LocalCloudError(f"there is no local cloud for {cloud!r}", fix="local clouds: aws")
+def _launch_of(cloud: str) -> Launch:
+    if cloud not in LAUNCHES:
+        raise LocalCloudError(f"there is no local cloud for {cloud!r}", fix=f"local clouds: {', '.join(LAUNCHES)}")
+    return LAUNCHES[cloud]
 
 
 def _lock(cloud: str, state_dir: Path) -> FileLock:
@@ -185,12 +154,13 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def _launch(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalCloud, subprocess.Popen[bytes]]:
+def _launched(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalCloud, subprocess.Popen[bytes]]:
+    launch = LAUNCHES[cloud]
     gateway, registry = _free_ports(2)
     path = log_path(cloud, state_dir)
-    for directory in (path.parent, home / "tmp", home / "root" / LIBRARY.parent):
+    for directory in (path.parent, home / "tmp"):
         directory.mkdir(parents=True)
-    (home / "root" / LIBRARY).symlink_to(CATALOGUE_ROOT / LIBRARY)
+    launch.lay_out(home)
     made = LocalCloud(
         cloud=cloud,
         pid=0,
@@ -202,9 +172,9 @@ def _launch(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalC
     )
     with path.open("wb") as log:
         process = subprocess.Popen(
-            [PYTHON, "-m", "localstack.runtime.main"],
+            launch.command(made, home),
             cwd=home,
-            env=_environment(made, home, crane),
+            env={**variables(made, home, crane), **launch.environment(made, home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -214,56 +184,9 @@ def _launch(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalC
     return LocalCloud(**{**vars(made), "pid": process.pid}), process
 
 
-def _mlflow() -> dict[str, str]:
-    """How our services start MLflow; nothing without it, and creating an MLflow App then fails with that reason."""
-    database = mlflow_database()
-    if database is None:
-        return {}
-    return {
-        "STILE_MLFLOW_COMMAND": shlex.join([sys.executable, "-m", "mlflow"]),
-        "STILE_MLFLOW_DATABASE": str(database),
-    }
-
-
-def _environment(cloud: LocalCloud, home: Path, crane: str) -> dict[str, str]:
-    address = cloud.endpoint_url.removeprefix("http://")
-    return {
-        **inherited(),
-        # LocalStack: on loopback only, asking nothing of any network, everything it writes under its home.
-        "GATEWAY_LISTEN": address,
-        "LOCALSTACK_HOST": address,
-        "DNS_ADDRESS": "0",
-        "SKIP_SSL_CERT_DOWNLOAD": "1",
-        "DISABLE_EVENTS": "1",
-        "PROVIDER_OVERRIDE_CLOUDWATCH": "stile",
-        "OVERRIDE_IN_DOCKER": "0",
-        "FILESYSTEM_ROOT": str(home / "root"),
-        "LOCALSTACK_VOLUME_DIR": str(home / "volume"),
-        "TMPDIR": str(home / "tmp"),
-        "XDG_CACHE_HOME": str(CATALOGUE_ROOT / "cache"),
-        "PYTHONUNBUFFERED": "1",
-        # LocalStack's own calls, and those of what it starts, go to itself.
-        "AWS_ENDPOINT_URL": cloud.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        # Our services in it.
-        BOOT_VARIABLE: cloud.boot_id,
-        "STILE_LOCAL_HOME": str(home),
-        "STILE_REGISTRY_URL": cloud.registry_url,
-        "STILE_CRANE": crane,
-        **_mlflow(),
-        "STILE_JOBS_DIR": str(home / "jobs"),
-        "STILE_JOB_PYTHON": sys.executable,
-        # Unpacked images, which outlive a local cloud.
-        "STILE_IMAGE_CACHE": str(cache() / "containers"),
-    }
-
-
-def _await_ready(cloud: LocalCloud, process: subprocess.Popen[bytes]) -> None:
+def _await_ready(cloud: LocalCloud, process: subprocess.Popen[bytes], health: str) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-    pending = [f"{cloud.registry_url}/v2/", f"{cloud.endpoint_url}/_localstack/health"]
+    pending = [f"{cloud.registry_url}/v2/", f"{cloud.endpoint_url}{health}"]
     with httpx.Client(trust_env=False, timeout=5) as client:
         while pending:
             if process.poll() is not None:

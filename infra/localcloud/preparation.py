@@ -43,8 +43,8 @@ class Product:
         return any(self.path.parent.glob(self.path.name))
 
 
-def prepare(progress: Progress) -> None:
-    """Build what is missing, all at the same time; returns at once where nothing is.
+def prepare_aws(progress: Progress) -> None:
+    """Build what the local AWS cloud needs, as far as it is missing.
 
     Raises:
         LocalCloudError: LocalStack's environment is missing, or something cannot be built.
@@ -54,7 +54,21 @@ def prepare(progress: Progress) -> None:
             f"the environment of the local cloud is missing: {PYTHON}",
             fix=f"./stile makes it; by hand: uv sync --frozen --compile-bytecode --project {DISTRIBUTION}",
         )
-    missing = [product for product in _products() if not product.is_built]
+    _build([_catalogue(), *_database()], progress)
+
+
+def prepare_gcp(progress: Progress) -> None:
+    """Build what the local Google Cloud needs, as far as it is missing.
+
+    Raises:
+        LocalCloudError: something cannot be built.
+    """
+    _build(_database(), progress)
+
+
+def _build(products: list[Product], progress: Progress) -> None:
+    """Build what is missing, all at the same time; returns at once where nothing is."""
+    missing = [product for product in products if not product.is_built]
     running = [(product, _begin(product, progress)) for product in missing]
     for product, process in running:
         output, _ = process.communicate()
@@ -69,7 +83,7 @@ def cache() -> Path:
 
 def inherited() -> dict[str, str]:
     """The caller's environment without what would point a program at another cloud, another Python or a proxy."""
-    dropped = ("AWS_", "PYTHON", "VIRTUAL_ENV", "LOCALSTACK_", "PULUMI_", "MLFLOW_")
+    dropped = ("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_", "PYTHON", "VIRTUAL_ENV", "LOCALSTACK_", "PULUMI_", "MLFLOW_")
     return {
         name: value
         for name, value in os.environ.items()
@@ -86,19 +100,21 @@ def mlflow_database() -> Path | None:
     return cache() / "mlflow" / f"{version}.db"
 
 
-def _products() -> list[Product]:
+def _catalogue() -> Product:
     environment = {**inherited(), "FILESYSTEM_ROOT": str(CATALOGUE_ROOT), "OVERRIDE_IN_DOCKER": "0"}
-    library = CATALOGUE_ROOT / LIBRARY
-    catalogue = Product(
+    return Product(
         "LocalStack's catalogue of services",
-        library / "service-catalog-*.dill",
+        CATALOGUE_ROOT / LIBRARY / "service-catalog-*.dill",
         (str(PYTHON), "-m", "localstack.aws.spec"),
         environment,
     )
+
+
+def _database() -> list[Product]:
     database = mlflow_database()
     if database is None:
-        return [catalogue]
-    return [catalogue, Product("MLflow's empty database", database, _build_database(database), inherited())]
+        return []
+    return [Product("MLflow's empty database", database, _build_database(database), inherited())]
 
 
 def _build_database(path: Path) -> tuple[str, ...]:

@@ -1,96 +1,11 @@
-"""State machines as data (states.toml), and the faults that a test injects into them."""
+"""The state machines of AWS's resources (states.toml), with the faults that a test injects into them."""
 
-import fnmatch
-import os
-import threading
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-FAULTS_NAME = "faults.toml"
+from infra.localcloud.jobs.states import FaultError, StateMachines, Transition
 
+__all__ = ["FaultError", "Transition", "limit", "transition"]
 
-class FaultError(Exception):
-    """A failure that a test asked for; its text is the reason that the resource shows."""
-
-
-@dataclass(frozen=True)
-class Transition:
-    """One action of a state machine.
-
-    Attributes:
-        during, done, failed: the statuses while it lasts, after success, and after failure.
-        delay_seconds: how long it lasts at least.
-        fault: the reason for which it is to fail, None without an injected fault.
-    """
-
-    during: str
-    done: str
-    failed: str
-    delay_seconds: float
-    fault: str | None = None
-
-    def run(self, work: Callable[[], None], ended: Callable[[str, str | None], None]) -> threading.Thread:
-        """Do the work in a thread of its own, then tell the status that it ended in, and the reason if it failed.
-
-        A failure of the work is the resource's failure: its text becomes the reason.
-        """
-        thread = threading.Thread(target=self._go, args=(work, ended), daemon=True)
-        thread.start()
-        return thread
-
-    def _go(self, work: Callable[[], None], ended: Callable[[str, str | None], None]) -> None:
-        try:
-            # Nobody signals the event: the delay is the fact that is emulated.
-            threading.Event().wait(self.delay_seconds)
-            self._give_in()
-            work()
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the resource must show it and not hang
-            ended(self.failed, str(error) or type(error).__name__)
-        else:
-            ended(self.done, None)
-
-    def _give_in(self) -> None:
-        if self.fault is not None:
-            raise FaultError(self.fault)
-
-
-def transition(machine: str, action: str, name: str) -> Transition:
-    """Return the transition of an action on the named resource, with the faults that were asked for.
-
-    Faults stand in `faults.toml` in the local cloud's home (STILE_LOCAL_HOME), read anew each time:
-    `[[fault]]` with `machine`, `action`, `name` (a pattern, default `*`), and `reason` and/or `delay_seconds`.
-    """
-    facts = dict(_machines()[machine][action])
-    for fault in _faults():
-        wanted = (fault["machine"], fault["action"]) == (machine, action)
-        if wanted and fnmatch.fnmatchcase(name, fault.get("name", "*")):
-            facts["fault"] = fault.get("reason")
-            facts["delay_seconds"] = fault.get("delay_seconds", facts["delay_seconds"])
-    return Transition(**facts)
-
-
-def limit(machine: str, what: str, name: str) -> float:
-    """Return a limit of a state machine for the named resource; a fault whose `action` it is may set `limit`."""
-    found = _machines()[machine]["limits"][what]
-    for fault in _faults():
-        wanted = (fault["machine"], fault["action"]) == (machine, what)
-        if wanted and fnmatch.fnmatchcase(name, fault.get("name", "*")):
-            found = fault["limit"]
-    return float(found)
-
-
-@cache
-def _machines() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(Path(__file__).with_name("states.toml").read_text())
-
-
-def _faults() -> list[dict[str, Any]]:
-    path = Path(os.environ.get("STILE_LOCAL_HOME", "."), FAULTS_NAME)
-    if not path.is_file():
-        return []
-    faults: list[dict[str, Any]] = tomllib.loads(path.read_text())["fault"]
-    return faults
+_MACHINES = StateMachines(Path(__file__).with_name("states.toml"))
+transition = _MACHINES.transition
+limit = _MACHINES.limit

@@ -1,9 +1,10 @@
 """One request on its way to a handler, and the cloud that it is made to."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from infra.localcloud.gcp.store import Store
 from infra.localcloud.gcp.tokens import Tokens
 from infra.localcloud.jobs.clock import AdvancedClock
 
+Part = TypeVar("Part")
 PROJECT = "stile-local"
 PROJECT_NUMBER = "100000000000"
 REGION = "us-central1"
@@ -51,6 +53,16 @@ class Cloud:
     def __post_init__(self) -> None:
         self.store = Store(self.journal)
         self.operations = Operations()
+        self._parts: dict[type, Any] = {}
+        self._lock = threading.Lock()
+
+    def part(self, kind: type[Part]) -> Part:
+        """Return this cloud's one instance of what a service keeps beside its resources, such as log entries."""
+        with self._lock:
+            if kind not in self._parts:
+                self._parts[kind] = kind()
+            found: Part = self._parts[kind]
+            return found
 
 
 @dataclass(frozen=True)
@@ -90,4 +102,3 @@ class Call:
 
 
 Handler = Callable[[Call], Json | Response]
-Values = dict[str, Any]

@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.errors import Refusal, invalid
 from infra.localcloud.gcp.validate import camel
 
 _TERM = re.compile(
     r'\s*(?P<not>NOT\s+|-)?(?P<field>[\w.`\-/]+)\s*(?P<operator><=|>=|!=|=|<|>|:)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^\s()]+)\s*'
 )
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _JOIN = re.compile(r"AND\s+")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": lambda found, wanted: bool(found == wanted),
@@ -87,13 +89,27 @@ def _compared(found: Any, operator: str, wanted: str) -> bool:
         return _has(found, wanted)
     if found is None:
         return operator == "!=" or (operator == "=" and wanted == "")
+    if operator == "=" and "*" in wanted:
+        return re.fullmatch(".*".join(re.escape(part) for part in wanted.split("*")), str(found)) is not None
+    return _COMPARE[operator](*_alike(found, wanted))
+
+
+def _alike(found: Any, wanted: str) -> tuple[Any, Any]:
+    """Return both as what the field is: a truth, a number, a time, or text."""
     if isinstance(found, bool):
-        return _COMPARE[operator](str(found).lower(), wanted.lower())
+        return str(found).lower(), wanted.lower()
     if isinstance(found, int | float):
-        return _COMPARE[operator](float(found), float(wanted))
-    if operator == "=" and isinstance(found, str) and "*" in wanted:
-        return re.fullmatch(".*".join(re.escape(part) for part in wanted.split("*")), found) is not None
-    return _COMPARE[operator](str(found), wanted)
+        return float(found), _number(wanted)
+    if _TIME.fullmatch(str(found)) and _TIME.fullmatch(wanted):
+        return moments.moment(found), moments.moment(wanted)
+    return str(found), wanted
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise invalid(f"Invalid filter: '{text}' is no number.", field="filter") from error
 
 
 def _has(found: Any, wanted: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 def text(moment: datetime) -> str:
     """Return a moment as RFC 3339 in UTC."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def now() -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.errors import Json, Refusal, not_found
+from infra.localcloud.gcp.messages import metadata_schema, packed
 from infra.localcloud.gcp.routes import Method
 from infra.localcloud.gcp.states import FaultError, Transition
-from infra.localcloud.gcp.messages import metadata_schema, packed
 
 LOG = logging.getLogger(__name__)
 

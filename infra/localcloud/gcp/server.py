@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.call import PROJECT, PROJECT_NUMBER, Call, Cloud
 from infra.localcloud.gcp.errors import Refusal, invalid, unimplemented
 from infra.localcloud.gcp.partial import selected
@@ -101,6 +103,12 @@ def application(cloud: Cloud) -> Starlette:
         since, name = int(request.query_params.get("since", 0)), request.query_params.get("name")
         return answer({"transitions": [one.described() for one in cloud.journal.entries(since=since, name=name)]})
 
+    async def clock(request: Request) -> Response:
+        """The cloud's time; POST `{"advance_seconds": N}` moves it forward."""
+        if request.method == "POST":
+            cloud.clock.advance(timedelta(seconds=float((await request.json())["advance_seconds"])))
+        return answer({"now": moments.text(cloud.clock.now())})
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
@@ -111,6 +119,7 @@ def application(cloud: Cloud) -> Starlette:
         routes=[
             Route("/_stile/health", health),
             Route("/_stile/journal", journal),
+            Route("/_stile/clock", clock, methods=["GET", "POST"]),
             *own_routes(cloud),
             Route("/{path:path}", Dispatcher(cloud).answer, methods=list(VERBS)),
         ],

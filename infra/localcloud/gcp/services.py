@@ -20,6 +20,8 @@ MODULES = (
     "infra.localcloud.gcp.pubsub",
     "infra.localcloud.gcp.cloudscheduler",
     "infra.localcloud.gcp.monitoring",
+    "infra.localcloud.gcp.monitoring_series",
+    "infra.localcloud.gcp.cloudlogging",
     "infra.localcloud.gcp.budgets",
     "infra.localcloud.gcp.run",
     "infra.localcloud.gcp.vertex.records",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from infra.localcloud.jobs.states import FAULTS_NAME, FaultError, StateMachines, Transition
+from infra.localcloud.jobs.states import FaultError, StateMachines, Transition
 
-__all__ = ["FAULTS_NAME", "FaultError", "Transition", "limit", "transition"]
+__all__ = ["FaultError", "Transition", "limit", "transition"]
 
 _MACHINES = StateMachines(Path(__file__).with_name("states.toml"))
 transition = _MACHINES.transition
