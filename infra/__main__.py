@@ -16,7 +16,10 @@ def _line(problem: Problem) -> str:
 
 def _require_local_cloud(stack: str) -> None:
     """Refuse a local stack that plain `pulumi` would take to a real account, whatever plugin it has."""
-    reasons = "; ".join(reason for _, reason in guards.against_local(os.environ)) if guards.is_local(stack) else ""
+    if not guards.is_local(stack):
+        return
+    cloud = pulumi.Config("stile").get("cloud") or ""
+    reasons = "; ".join(reason for _, reason in guards.against_local(os.environ, cloud))
     if reasons:
         raise pulumi.RunError(
             f'{stack} is a local environment, and nothing was changed: {reasons}; run `eval "$(./stile env {stack})"`'

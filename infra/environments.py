@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from infra.accounts import LOCAL_ACCOUNTS
 from infra.errors import ConfigError, Problem, UsageError
 from infra.guards import LOCAL_PREFIX
 from infra.localcloud.lifecycle import LocalCloud
@@ -19,16 +20,6 @@ STACKS = "stacks"
 DEFAULT_ENVIRONMENT = "local-aws"
 # Local environments hold no secret: what their passphrase guards is gone with the local cloud.
 LOCAL_PASSPHRASE = "stile-local"  # noqa: S105
-LOCAL_ACCOUNT = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    # Nothing of the user's own settings: no profile, endpoint or role of theirs.
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 # No local cloud runs: calls must fail on this machine rather than reach a real account. Nothing listens on port 9.
 NOWHERE = "http://127.0.0.1:9"
 # Stack output -> variable; the same output may be absent until the first `up`.
@@ -178,8 +169,7 @@ def local_variables(environment: Environment, cloud: LocalCloud | None) -> dict[
         # Without files of metadata beside the state's: they are not written whole or not at all, as the state is.
         "PULUMI_BACKEND_URL": f"{environment.backend_dir.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE,
-        "AWS_ENDPOINT_URL": cloud.endpoint_url if cloud else NOWHERE,
-        **LOCAL_ACCOUNT,
+        **LOCAL_ACCOUNTS[environment.cloud](cloud.endpoint_url if cloud else NOWHERE, environment.state_dir),
         **{name: without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")},
     }
 

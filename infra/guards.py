@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from infra.accounts import LOCAL_TOKEN
 from infra.errors import WrongCloud
 
 if TYPE_CHECKING:  # plugins import this, and must start fast
@@ -20,12 +21,39 @@ if TYPE_CHECKING:  # plugins import this, and must start fast
 
 LOCAL_PREFIX = "local-"
 ENDPOINT = "AWS_ENDPOINT_URL"  # alone for all services, with _S3 and the like for one
+GOOGLE_ENDPOINT = "STILE_GCP_ENDPOINT"
+# What else leads Google's clients somewhere: the provider, the storage client, gcloud, and the metadata server.
+GOOGLE_ENDPOINTS = re.compile(
+    r"STILE_GCP_ENDPOINT|STORAGE_EMULATOR_HOST|GOOGLE_\w+_CUSTOM_ENDPOINT|CLOUDSDK_API_ENDPOINT_OVERRIDES_\w+|"
+    r"GCE_METADATA_(HOST|IP|ROOT)"
+)
 # Long-term and session keys of real accounts; the fixed keys of local clouds look otherwise.
 # source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 REAL_KEY = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
 PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+# Where Google's clients and the provider find an account, in the order of the provider's documentation.
+# source: https://cloud.google.com/docs/authentication/application-default-credentials and .../sdk/docs/properties
+GOOGLE_ACCOUNTS = (
+    "GOOGLE_CREDENTIALS",
+    "GOOGLE_CLOUD_KEYFILE_JSON",
+    "GCLOUD_KEYFILE_JSON",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT",
+    "CLOUDSDK_CORE_ACCOUNT",
+    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+)
+GOOGLE_TOKENS = ("GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN")
+# What names an account, or leads to one; the variables of the local clouds' own accounts are among them.
+ACCOUNT = ("AWS_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_", "NO_GCE_CHECK", "STORAGE_EMULATOR_", GOOGLE_ENDPOINT)
 # Settings of a machine, not of an account.
-HARMLESS = ("AWS_CA_BUNDLE", "AWS_PAGER", "AWS_CLI_AUTO_PROMPT", "AWS_DEFAULT_OUTPUT")
+HARMLESS = (
+    "AWS_CA_BUNDLE",
+    "AWS_PAGER",
+    "AWS_CLI_AUTO_PROMPT",
+    "AWS_DEFAULT_OUTPUT",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "CLOUDSDK_PYTHON",
+)
 IGNORING = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 # What starts our stand-ins, as infra.providers.install writes it.
 STAND_IN = b"infra.providers."
@@ -58,8 +86,15 @@ def is_real_key(key: str) -> bool:
     return REAL_KEY.fullmatch(key) is not None
 
 
-def against_local(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each variable with which a local environment would leave this machine, or use a real account; and why."""
+def against_local(environ: Mapping[str, str], cloud: str = "aws") -> Iterator[tuple[str, str]]:
+    """Yield each variable with which a local environment would leave this machine, or use a real account; and why.
+
+    A cloud that there is none of, which its own check refuses by name, is judged as AWS.
+    """
+    yield from _AGAINST_LOCAL.get(cloud, _against_local_aws)(environ)
+
+
+def _against_local_aws(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if not environ.get(ENDPOINT):
         yield ENDPOINT, f"{ENDPOINT} is not set"
     for name, url in sorted(environ.items()):
@@ -74,10 +109,38 @@ def against_local(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, f"{name}={environ[name]} names an account of yours"
 
 
+def _against_local_gcp(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if not environ.get(GOOGLE_ENDPOINT):
+        yield GOOGLE_ENDPOINT, f"{GOOGLE_ENDPOINT} is not set"
+    for name, url in sorted(environ.items()):
+        if GOOGLE_ENDPOINTS.fullmatch(name) and url and not is_loopback(_with_scheme(url)):
+            yield name, f"{name}={url} does not lead to this machine"
+    for name in GOOGLE_TOKENS:
+        if environ.get(name) and environ[name] != LOCAL_TOKEN:
+            yield name, f"{name} is a real account's"
+    for name in GOOGLE_ACCOUNTS:
+        if environ.get(name):
+            yield name, f"{name} names an account of yours"
+
+
+_AGAINST_LOCAL = {"aws": _against_local_aws, "gcp": _against_local_gcp}
+
+
+def _with_scheme(address: str) -> str:
+    """Some of Google's clients take a host without a scheme."""
+    return address if "://" in address else f"http://{address}"
+
+
+def _leads_to_local(name: str, url: str) -> bool:
+    """True for the address of a local cloud, of whichever vendor's services."""
+    is_endpoint = name.startswith(ENDPOINT) or GOOGLE_ENDPOINTS.fullmatch(name)
+    return bool(is_endpoint and url and is_loopback(_with_scheme(url)))
+
+
 def against_real(environment: "Environment", environ: Mapping[str, str]) -> Iterator[str]:
     """Yield why a real environment must not work with these variables: they are a local one's, or lead to stand-ins."""
     for name, url in sorted(environ.items()):
-        if name.startswith(ENDPOINT) and url and is_loopback(url):
+        if _leads_to_local(name, url):
             yield f"{name}={url} leads to a local cloud"
     if environ.get("PULUMI_BACKEND_URL", "").startswith(environment.backend_dir.as_uri()):
         yield f"PULUMI_BACKEND_URL is the state of local environments, {environment.backend_dir}"
@@ -120,5 +183,5 @@ def require_own_cloud(environment: "Environment", environ: Mapping[str, str]) ->
 
 
 def foreign(environ: Mapping[str, str]) -> list[str]:
-    """Return the variables of the user's own AWS account, which no process of a local environment may see."""
-    return sorted(name for name in environ if name.startswith("AWS_") and name not in HARMLESS)
+    """Return the variables of the user's own accounts, which no process of a local environment may see."""
+    return sorted(name for name in environ if name.startswith(ACCOUNT) and name not in HARMLESS)

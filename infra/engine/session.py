@@ -133,7 +133,7 @@ def enter(environment: Environment, cloud: LocalCloud | None) -> None:
         return
     for name in guards.foreign(os.environ):
         del os.environ[name]
-    kept = ("AWS_", "NO_PROXY", "no_proxy")
+    kept = (*guards.ACCOUNT, "NO_PROXY", "no_proxy")
     own = local_variables(environment, cloud)
     os.environ.update({name: value for name, value in own.items() if name.startswith(kept)})
 

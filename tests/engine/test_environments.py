@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.accounts import LOCAL_ACCOUNTS
 from infra.environments import (
     NOWHERE,
     Environment,
@@ -15,6 +16,7 @@ from infra.environments import (
     variables,
 )
 from infra.errors import ConfigError, UsageError
+from infra.guards import against_local, foreign
 from infra.localcloud.lifecycle import LocalCloud
 from infra.toolchain import Toolchain
 
@@ -69,6 +71,50 @@ def test_a_local_environment_reaches_only_this_machine(clone: Path) -> None:
     assert found["PULUMI_BACKEND_URL"] == f"file://{clone}/.stile/state?metadata=skip"
     assert found["PULUMI_IGNORE_AMBIENT_PLUGINS"] == "1"
     assert (found["AWS_ACCESS_KEY_ID"], found["AWS_REGION"]) == ("test", "us-east-1")
+
+
+def test_a_local_google_cloud_is_all_that_its_environment_reaches(clone: Path) -> None:
+    """The storage client, our own calls and each service of the official provider go to it, under a token of anyone."""
+    (clone / "stacks" / "Pulumi.local-gcp.yaml").write_text("config:\n  stile:cloud: gcp\n")
+    local = find_environment("local-gcp", clone)
+    assert variables(local, TOOLS)["STILE_GCP_ENDPOINT"] == NOWHERE
+    cloud = LocalCloud("gcp", 1, "boot", "http://127.0.0.1:4000", "http://127.0.0.1:4001", clone, clone)
+    found = variables(local, TOOLS, cloud)
+    assert found["STORAGE_EMULATOR_HOST"] == "http://127.0.0.1:4000"
+    assert found["GOOGLE_STORAGE_CUSTOM_ENDPOINT"] == "http://127.0.0.1:4000/storage/v1/"
+    assert (found["GOOGLE_CLOUD_PROJECT"], found["CLOUDSDK_AUTH_ACCESS_TOKEN"]) == ("stile-local", "test")
+    assert not [name for name in found if name.startswith("AWS_")]
+    assert list(against_local(found, "gcp")) == []
+
+
+LEADS_AWAY = [
+    ("STILE_GCP_ENDPOINT", "", "is not set"),
+    ("STILE_GCP_ENDPOINT", "https://storage.googleapis.com", "does not lead to this machine"),
+    ("STORAGE_EMULATOR_HOST", "10.0.0.1:9000", "does not lead to this machine"),
+    ("GOOGLE_KMS_CUSTOM_ENDPOINT", "https://cloudkms.googleapis.com/v1/", "does not lead to this machine"),
+    ("CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN", "https://run.googleapis.com/", "does not lead to this machine"),
+    ("GCE_METADATA_HOST", "169.254.169.254", "does not lead to this machine"),
+    ("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29.of-a-person", "a real account's"),
+    ("GOOGLE_APPLICATION_CREDENTIALS", "/home/me/key.json", "an account of yours"),
+    ("GOOGLE_IMPERSONATE_SERVICE_ACCOUNT", "it@our-project.iam.gserviceaccount.com", "an account of yours"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "reason"), LEADS_AWAY, ids=lambda value: value)
+def test_what_leads_to_googles_own_hosts_or_accounts_is_told(clone: Path, name: str, value: str, reason: str) -> None:
+    own = LOCAL_ACCOUNTS["gcp"]("http://127.0.0.1:4000", clone)
+    assert list(against_local(own, "gcp")) == []
+    assert [(told, reason in why) for told, why in against_local(own | {name: value}, "gcp")] == [(name, True)]
+
+
+def test_the_users_accounts_on_every_cloud_are_kept_out(clone: Path) -> None:
+    mine = {
+        "AWS_PROFILE": "a",
+        "GOOGLE_APPLICATION_CREDENTIALS": "b",
+        "CLOUDSDK_CORE_PROJECT": "c",
+        "GCLOUD_PROJECT": "d",
+    }
+    assert foreign({**mine, "CLOUDSDK_PYTHON": "python3", "AWS_PAGER": "less", "PATH": "/bin"}) == sorted(mine)
 
 
 def test_a_real_environment_keeps_the_users_account_backend_and_plugins(clone: Path) -> None:
