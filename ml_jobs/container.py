@@ -1,15 +1,17 @@
-"""The entry of the job image: `train` or `serve`, handed to the adapter of the platform's container contract."""
+"""The entry of the job image: `train`, `serve` or `run`, handed to the adapter of the platform's container contract."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ml_jobs import command
-from ml_jobs.contracts import sagemaker
+from ml_jobs.contracts import sagemaker, vertex, vertex_job
+from ml_jobs.contracts.candidate import Entry
 from ml_jobs.errors import JobError
 
-Entry = Callable[[Sequence[str]], None]
-# One row per container contract; Vertex AI's (AIP_* variables) is the next.
-CONTRACTS: dict[str, dict[str, Entry]] = {"sagemaker": {"train": sagemaker.train, "serve": sagemaker.serve}}
+CONTRACTS: dict[str, dict[str, Entry]] = {
+    "sagemaker": {"train": sagemaker.train, "serve": sagemaker.serve},
+    "vertex": {"train": vertex.train, "run": vertex.run, "serve": vertex.serve},
+}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -18,7 +20,7 @@ def main(argv: Sequence[str]) -> None:
     Raises:
         JobError: it is no entry of the contract.
     """
-    entries = CONTRACTS["sagemaker"]
+    entries = CONTRACTS["vertex" if vertex_job.is_here() else "sagemaker"]
     if not argv or argv[0] not in entries:
         raise JobError(f"the image runs {' or '.join(entries)}, not {' '.join(argv) or 'nothing'}")
     entries[argv[0]](argv[1:])

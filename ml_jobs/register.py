@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_jobs import artifacts, command
-from ml_jobs.contracts import sagemaker_job
+from ml_jobs.contracts import sagemaker_job, vertex_job
 from ml_jobs.errors import JobError
 from ml_jobs.evaluate import CANDIDATES, EVALUATION
 from ml_jobs.govern import DECISION
@@ -138,7 +138,8 @@ def main(argv: Sequence[str]) -> None:
     given = arguments().parse_args(argv)
     use_case = command.use_case_of(given)
     settings = read_settings(use_case=use_case.name)
-    made = Made(given.decision, given.models, given.evaluation, sagemaker_job.input_uris())
+    uris = {**sagemaker_job.input_uris(), **vertex_job.input_uris()}
+    made = Made(given.decision, given.models, given.evaluation, uris)
     register(use_case, settings, open_registry(settings), made, given.registered)
 
 

@@ -6,18 +6,17 @@ algorithms or models", read 2026-11.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from ml_jobs import script_mode
-from ml_jobs.contracts import sagemaker_job
+from ml_jobs.contracts import candidate, sagemaker_job
+from ml_jobs.contracts.addresses import bind_host
+from ml_jobs.contracts.candidate import HYPERPARAMETERS
 from ml_jobs.errors import JobError
 from ml_jobs.settings import container_path
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-HYPERPARAMETERS = ("use_case", "candidate", "seed", "shuffle_labels")
-_TRUTH = {"true": True, "false": False}
+ENDPOINT = "AWS_ENDPOINT_URL"
 
 
 def train(arguments: Sequence[str]) -> None:
@@ -39,31 +38,17 @@ def train(arguments: Sequence[str]) -> None:
 
 
 def _train_candidate() -> None:
-    from ml_jobs.settings import read_settings
-    from ml_jobs.train import TrainRequest, train_candidate
-    from ml_jobs.use_cases import load
-
     given = hyperparameters()
-    settings = read_settings(use_case=given.get("use_case"))
-    use_case = settings.use_case
-    missing = [name for name, value in (("use_case", use_case), ("candidate", given.get("candidate"))) if not value]
-    if use_case is None or missing:
-        raise JobError(f"hyperparameters.json lacks {', '.join(missing)}")
-    request = TrainRequest(
-        candidate=given["candidate"],
-        seed=_integer(given.get("seed", "7")),
-        shuffle_labels=_truth(given.get("shuffle_labels", "false")),
-    )
     channel = container_path("/opt/ml/input/data/features")
     if not channel.is_dir():
         raise JobError("the channel `features` is missing (/opt/ml/input/data/features)")
-    train_candidate(load(use_case), settings, request, channel, container_path("/opt/ml/model"))
+    candidate.train(given, "hyperparameters.json", channel, container_path("/opt/ml/model"))
 
 
 def serve(arguments: Sequence[str]) -> None:
     """Serve /opt/ml/model on SAGEMAKER_BIND_TO_PORT (8080 unless set) until SIGTERM, by a use case or a user's script.
 
-    The model's files lie there extracted, as the platform leaves them. For the address see `bind_host`.
+    The model's files lie there extracted, as the platform leaves them. For the address see `addresses.bind_host`.
 
     Raises:
         JobError: an argument is given, neither STILE_USE_CASE nor a script (SAGEMAKER_PROGRAM) says how to serve, or
@@ -77,29 +62,15 @@ def serve(arguments: Sequence[str]) -> None:
     if script_mode.is_serving():
         from ml_jobs.script_mode import serving as script_serving
 
-        script_serving.serve(bind_host(os.environ), int(port))
+        script_serving.serve(bind_host(os.environ, ENDPOINT), int(port))
         return
     use_case = os.environ.get("STILE_USE_CASE")
     if not use_case:
         raise JobError("STILE_USE_CASE is not set, nor SAGEMAKER_PROGRAM for a script of your own; `serve` needs one")
     from ml_jobs import serve as serving
 
-    address = ["--host", bind_host(os.environ), "--port", port]
+    address = ["--host", bind_host(os.environ, ENDPOINT), "--port", port]
     serving.main(["--model", "/opt/ml/model", "--use-case", use_case, *address])
-
-
-def bind_host(environ: Mapping[str, str]) -> str:
-    """Return the address that a model server listens on.
-
-    That is STILE_BIND_HOST where it is set. Otherwise it is all addresses, as the vendor's contract asks: its proxy
-    comes from outside the container. But a cloud that is itself on loopback (AWS_ENDPOINT_URL) asks from loopback,
-    and shares this machine's network: there it is 127.0.0.1.
-    """
-    told = environ.get("STILE_BIND_HOST")
-    if told:
-        return told
-    cloud = urlsplit(environ.get("AWS_ENDPOINT_URL") or "").hostname
-    return "127.0.0.1" if cloud in LOOPBACK_HOSTS else "0.0.0.0"  # noqa: S104 - see above
 
 
 def hyperparameters() -> dict[str, str]:
@@ -122,16 +93,3 @@ def _unquoted(value: Any) -> str:
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         return str(json.loads(text))
     return text
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise JobError(f"hyperparameter seed is {text!r}; it must be a whole number") from error
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in _TRUTH:
-        raise JobError(f"hyperparameter shuffle_labels is {text!r}; it can be true or false")
-    return _TRUTH[text.lower()]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ml_jobs.artifacts import file_sha256, read_json
-from ml_jobs.contracts import sagemaker, sagemaker_job
+from ml_jobs.contracts import addresses, sagemaker, sagemaker_job
 from ml_jobs.errors import JobError
 from ml_jobs.use_cases import UseCase
 from tests.ml_jobs.serving import (
@@ -199,4 +199,4 @@ def test_serve_needs_its_variables(variables: Mapping[str, str], message: str, m
 )
 def test_a_local_cloud_is_served_on_loopback_only(variables: Mapping[str, str], host: str) -> None:
     """Locally nothing may be reachable from outside; on SageMaker the proxy comes from outside the container."""
-    assert sagemaker.bind_host(variables) == host
+    assert addresses.bind_host(variables, sagemaker.ENDPOINT) == host
