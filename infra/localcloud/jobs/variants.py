@@ -1,4 +1,4 @@
-"""A real model server per endpoint variant: started, waited for, forwarded to, stopped, and chosen by weight."""
+"""A real model server per variant or deployed model: started, waited for, forwarded to, stopped, chosen by weight."""
 
 import random
 import socket
@@ -29,15 +29,20 @@ class VariantRequest:
     """What a variant serves.
 
     `image` is a URI as in CreateModel; `model_archive` a model.tar.gz on this machine, extracted to /opt/ml/model;
-    `environment` what the container gets besides the port (SAGEMAKER_BIND_TO_PORT).
+    `environment` what the container gets. `port` is where it is to listen; without one it is told a free one, as
+    SAGEMAKER_BIND_TO_PORT. `entrypoint` and `arguments` are None where the image's own hold.
     """
 
     name: str
     image: str
     model_archive: Path | None
     environment: Mapping[str, str] = field(default_factory=dict)
-    arguments: tuple[str, ...] = ("serve",)
+    arguments: tuple[str, ...] | None = ("serve",)
     stop_grace_seconds: float = 30.0
+    entrypoint: tuple[str, ...] | None = None
+    port: int | None = None
+    health_route: str = "/ping"
+    predict_route: str = "/invocations"
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,10 @@ class VariantAnswer:
 class Variant:
     """A running model server. Made by `start_variant`; all methods may be called from any thread."""
 
-    def __init__(self, container: Container, process: JobProcess, port: int) -> None:
+    def __init__(self, container: Container, process: JobProcess, port: int, request: VariantRequest) -> None:
         self._container = container
         self._process = process
+        self._request = request
         self._url = f"http://127.0.0.1:{port}"
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
         self._removed = threading.Lock()
@@ -77,7 +83,7 @@ class Variant:
         return self._process.poll()
 
     def wait_ready(self, timeout_seconds: float) -> None:
-        """Wait for GET /ping to answer 200.
+        """Wait for GET of the health route to answer 200.
 
         Raises VariantError when the server ends first, or when the time is over; it is still running then.
         """
@@ -90,14 +96,15 @@ class Variant:
                 raise VariantError(f"the model server did not pass its ping health check within {timeout_seconds:g} s")
 
     def invoke(self, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float = 60.0) -> VariantAnswer:
-        """Forward one request to POST /invocations; any HTTP status is an answer.
+        """Forward one request to POST of the predict route; any HTTP status is an answer.
 
         Raises VariantError when the server is gone or does not answer in time.
         """
         began = time.perf_counter()
         try:
+            route = self._request.predict_route
             answer = self._pool.request(
-                "POST", f"{self._url}/invocations", body=body, headers=dict(headers), timeout=timeout_seconds
+                "POST", f"{self._url}{route}", body=body, headers=dict(headers), timeout=timeout_seconds
             )
         except urllib3.exceptions.HTTPError as error:
             raise VariantError(f"the model server of {self.name} does not answer: {error}") from error
@@ -119,7 +126,7 @@ class Variant:
 
     def _ping(self) -> bool:
         try:
-            answer = self._pool.request("GET", f"{self._url}/ping", timeout=PING_SECONDS)
+            answer = self._pool.request("GET", f"{self._url}{self._request.health_route}", timeout=PING_SECONDS)
         except urllib3.exceptions.HTTPError:
             return False
         return answer.status == 200
@@ -134,9 +141,11 @@ def start_variant(host: ContainerHost, request: VariantRequest, sink: Sink) -> V
     container = host.create(request.name, request.image)
     try:
         _extract(request.model_archive, container.files / MODEL_FOLDER)
-        port = _free_port()
+        port = request.port or free_port()
+        told = {} if request.port else {"SAGEMAKER_BIND_TO_PORT": str(port)}
         process = container.start(
-            env={**request.environment, "SAGEMAKER_BIND_TO_PORT": str(port)},
+            env={**request.environment, **told},
+            entrypoint=request.entrypoint,
             arguments=request.arguments,
             limits=Limits(stop_grace_seconds=request.stop_grace_seconds),
             sink=sink,
@@ -144,7 +153,7 @@ def start_variant(host: ContainerHost, request: VariantRequest, sink: Sink) -> V
     except BaseException:
         container.remove()
         raise
-    return Variant(container, process, port)
+    return Variant(container, process, port, request)
 
 
 def choose(variants: Sequence[tuple[Choice, float]], source: random.Random) -> Choice:
@@ -168,7 +177,8 @@ def _extract(archive: Path | None, folder: Path) -> None:
         raise VariantError(f"the model cannot be used: {error}") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

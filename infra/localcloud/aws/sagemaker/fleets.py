@@ -5,8 +5,7 @@ import os
 import random
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,18 +25,18 @@ from infra.localcloud.aws.sagemaker.machine_metrics import MachineMetrics
 from infra.localcloud.aws.sagemaker.models import Serving
 from infra.localcloud.aws.sagemaker.tracking_environment import tracking_environment
 from infra.localcloud.aws.states import limit
+from infra.localcloud.jobs.live_server import LiveServer, StartError
 from infra.localcloud.jobs.registry import ImageError
-from infra.localcloud.jobs.variants import Variant, VariantAnswer, VariantError, VariantRequest, choose, start_variant
+from infra.localcloud.jobs.variants import Variant, VariantError, VariantRequest, choose, start_variant
 
 # How long the vendor lets a model take over an answer; a retiring variant gets as long.
 MODEL_TIMEOUT_SECONDS = 60.0
 STOP_GRACE_SECONDS = 10.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 30.0
 METRICS = "/aws/sagemaker/Endpoints"
 _INSTANCES = itertools.count(1)
 
 
-class FleetError(Exception):
+class FleetError(StartError):
     """A variant cannot be started; its text is the endpoint's failure reason, in the vendor's words."""
 
 
@@ -61,78 +60,15 @@ class VariantPlan:
         return str(self.settings["VariantName"])
 
 
-@dataclass
-class LiveVariant:
+@dataclass(kw_only=True)
+class LiveVariant(LiveServer):
     """A variant's running model server."""
 
     plan: VariantPlan
-    server: Variant
     session: job_cloud.Session
-    log: JobLog
-    metrics: MachineMetrics
     weight: float
     instances: int
-    restart: Callable[[], Variant]
     started: datetime = field(default_factory=now)
-    _in_flight: int = 0
-    _idle: threading.Condition = field(default_factory=threading.Condition)
-    _retired: threading.Event = field(default_factory=threading.Event)
-
-    def hold(self) -> None:
-        """Keep the server for a request, until `release`."""
-        with self._idle:
-            self._in_flight += 1
-
-    def release(self) -> None:
-        """Note that a request is answered."""
-        with self._idle:
-            self._in_flight -= 1
-            self._idle.notify_all()
-
-    def answer(self, body: bytes, headers: Mapping[str, str]) -> VariantAnswer:
-        """Let the server answer a request; one that does not answer in the vendor's time gives status 500."""
-        began = time.perf_counter()
-        try:
-            return self.server.invoke(body, headers, timeout_seconds=MODEL_TIMEOUT_SECONDS)
-        except VariantError as error:
-            return VariantAnswer(500, {}, str(error).encode(), time.perf_counter() - began)
-
-    def watch(self) -> None:
-        """Start the server again whenever it ends, as the vendor does; the pause between two starts grows."""
-        threading.Thread(target=self._keep_alive, name=f"variant-watch-{self.plan.name}", daemon=True).start()
-
-    def retire(self) -> None:
-        """Wait for the requests that it still answers, then stop it."""
-        with self._idle:
-            self._idle.wait_for(lambda: self._in_flight == 0, MODEL_TIMEOUT_SECONDS)
-            self._retired.set()
-        self.server.stop()
-        self.metrics.close()
-        self.log.close()
-
-    def _keep_alive(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while not self._retired.is_set():
-            ended = self.server.wait()
-            if ended is None or self._retired.wait(pause):
-                return
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            self.log.say(f"the model server ended with code {ended.code}; starting it again")
-            self._replace()
-
-    def _replace(self) -> None:
-        self.server.stop()  # removes what the ended one left
-        try:
-            fresh = self.restart()
-        except (FleetError, OSError) as error:
-            # There is no server to replace it: the ended one stays, its requests are refused, and this is tried again.
-            self.log.say(f"the model server could not be started again: {error}")
-            return
-        with self._idle:
-            self.server = fresh
-            is_late = self._retired.is_set()
-        if is_late:
-            fresh.stop()
 
 
 class Fleet:
@@ -189,7 +125,23 @@ def _start(endpoint: str, plan: VariantPlan, region: str) -> LiveVariant:
     weight, instances = plan.settings["InitialVariantWeight"], plan.settings.get("InitialInstanceCount", 1)
     dimensions = {"EndpointName": endpoint, "VariantName": plan.name}
     metrics = MachineMetrics(session.client("cloudwatch"), METRICS, dimensions)
-    return LiveVariant(plan, server, session, log, metrics, weight, instances, restart=serve)
+
+    def close() -> None:
+        metrics.close()
+        log.close()
+
+    return LiveVariant(
+        label=plan.name,
+        server=server,
+        restart=serve,
+        say=log.say,
+        close=close,
+        timeout_seconds=MODEL_TIMEOUT_SECONDS,
+        plan=plan,
+        session=session,
+        weight=weight,
+        instances=instances,
+    )
 
 
 def _serve(endpoint: str, plan: VariantPlan, session: job_cloud.Session, log: JobLog) -> Variant:
