@@ -26,6 +26,10 @@ class Stile(Plugin):
                 from infra.providers.stile.live import Live
 
                 return Live(self)
+            case "stile:tracking:Password":
+                from infra.providers.stile.password import Password
+
+                return Password()
         raise PluginError(f"{self.name} has no resource type {token}")
 
 
