@@ -7,7 +7,9 @@ from email.parser import BytesHeaderParser
 from infra.localcloud.gcp.storage.refusals import Refusal
 
 MOST_METADATA_BYTES = 1024 * 1024
-END, BETWEEN = b"--", b"\r\n"
+END = b"--"
+# What RFC 2046 asks, and what googleapiclient sends, which Cloud Storage takes as well.
+LINES = (b"\r\n", b"\n")
 
 
 def malformed(why: str) -> Refusal:
@@ -42,7 +44,8 @@ class RelatedBody:
     """
 
     def __init__(self, boundary: bytes, sink: Callable[[bytes], None]) -> None:
-        self._delimiter = b"\r\n--" + boundary
+        self._line = LINES[0]
+        self._boundary_line = b"--" + boundary
         self._sink = sink
         self._rest = b"\r\n"  # so that a boundary at the very start is found as all others are
         self._part = -1
@@ -74,7 +77,7 @@ class RelatedBody:
     def _headers(self) -> bool:
         """Take a part's headers, once they are all there; returns whether there may be more to do."""
         text = self._rest
-        end = 0 if text.startswith(b"\r\n") else text.find(b"\r\n\r\n")
+        end = 0 if text.startswith(self._line) else text.find(self._line * 2)
         if end < 0:
             if len(text) > MOST_METADATA_BYTES:
                 raise malformed("a part's headers do not end")
@@ -82,26 +85,30 @@ class RelatedBody:
         if self._part == 1:
             self.media_type = BytesHeaderParser().parsebytes(text[:end]).get("content-type")
         # The line end before the content stays for now: a boundary may follow at once, and begins with it.
-        self._rest, self._in_headers, self._lead = text[end if end == 0 else end + 2 :], False, len(BETWEEN)
+        self._rest = text[end if end == 0 else end + len(self._line) :]
+        self._in_headers, self._lead = False, len(self._line)
         return True
 
     def _content(self) -> bool:
         """Take a part's content up to a boundary; returns whether there may be more to do."""
-        at = self._rest.find(self._delimiter)
-        follows = self._rest[at + len(self._delimiter) :][:2]
+        delimiter = self._line + self._boundary_line
+        at = self._rest.find(delimiter)
+        follows = self._rest[at + len(delimiter) :][:2]
         if at >= 0 and len(follows) == 2:
             self._emit(self._rest[self._lead : at])
-            return self._boundary(at, follows)
-        keep = at if at >= 0 else len(self._rest) - len(self._delimiter) + 1
+            return self._boundary(at + len(delimiter), follows)
+        keep = at if at >= 0 else len(self._rest) - len(delimiter) + 1
         if keep > self._lead:
             self._emit(self._rest[self._lead : keep])
             self._rest, self._lead = self._rest[keep:], 0
         return False
 
-    def _boundary(self, at: int, follows: bytes) -> bool:
-        if follows not in (END, BETWEEN):
+    def _boundary(self, after: int, follows: bytes) -> bool:
+        if self._part < 0:  # the first tells how all lines of this body end
+            self._line = next((line for line in LINES if follows.startswith(line)), self._line)
+        if follows != END and not follows.startswith(self._line):
             raise malformed("a boundary is followed by neither a line end nor two dashes")
-        self._rest = self._rest[at + len(self._delimiter) + 2 :]
+        self._rest = self._rest[after + len(END if follows == END else self._line) :]
         self._lead, self._ended = 0, follows == END
         if not self._ended:
             self._part, self._in_headers = self._part + 1, True
