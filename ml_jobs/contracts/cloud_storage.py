@@ -28,9 +28,8 @@ def download(uri: str, folder: Path) -> int:
         JobError: there is nothing, Cloud Storage refuses, or what came is not what lies there.
     """
     bucket, prefix = split(uri)
-    storage = client("storage", "v1")
     count = 0
-    with told(uri):
+    with told(uri), client("storage", "v1") as storage:
         for item in _objects(storage, bucket, prefix):
             target = folder / _inside(item["name"], prefix)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,12 +47,12 @@ def upload(folder: Path, uri: str) -> int:
         JobError: Cloud Storage refuses.
     """
     bucket, prefix = split(uri)
-    storage = client("storage", "v1")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-    for path in files:
-        name = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
-        with told(f"gs://{bucket}/{name}"):
-            _put(storage, bucket, name, path)
+    with client("storage", "v1") as storage:
+        for path in files:
+            name = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
+            with told(f"gs://{bucket}/{name}"):
+                _put(storage, bucket, name, path)
     return len(files)
 
 
@@ -110,7 +109,7 @@ def _put(storage: Any, bucket: str, name: str, path: Path) -> None:
     from googleapiclient.http import MediaFileUpload
 
     resumable = path.stat().st_size > CHUNK_BYTES
-    media = MediaFileUpload(str(path), "application/octet-stream", chunksize=CHUNK_BYTES, resumable=resumable)
+    media = MediaFileUpload(str(path), mimetype="application/octet-stream", chunksize=CHUNK_BYTES, resumable=resumable)
     # With its digest: an object that arrives otherwise is refused.
     body = {"name": name, "md5Hash": _md5(path)}
     storage.objects().insert(bucket=bucket, body=body, media_body=media).execute(num_retries=RETRIES)

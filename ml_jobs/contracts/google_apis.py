@@ -20,7 +20,7 @@ RETRIES = 5
 
 
 def client(service: str, version: str, environ: Mapping[str, str] | None = None) -> Any:
-    """Return Google's own client of a service.
+    """Return Google's own client of a service, to be closed (by `with`).
 
     It speaks to STORAGE_EMULATOR_HOST or STILE_GCP_ENDPOINT where these are set, else to Google: for Vertex AI to
     the region's address.
