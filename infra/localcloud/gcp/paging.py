@@ -33,7 +33,7 @@ def page(records: Sequence[Record], query: Mapping[str, Any], *, size: int = DEF
         raise invalid(f"Invalid page size: {wanted}", field="pageSize")
     fits = matches(str(query.get("filter", "")))
     chosen = [record for record in records if fits(record.body)]
-    for field, descending in reversed([("", False), *order(str(query.get("orderBy", "")))]):
+    for field, descending in reversed([*order(str(query.get("orderBy", ""))), ("", False)]):
         chosen.sort(key=partial(_key, field), reverse=descending)
     begin = _begin(chosen, query)
     found = chosen[begin : begin + min(wanted or size, MOST)]

@@ -33,7 +33,7 @@ ROUTED: tuple[str, ...] = ()
 def handlers(routes: Routes) -> dict[tuple[str, str], Registered]:
     """Return what answers each method, by API and id; operations' own methods are among them."""
     found = operation_handlers(routes)
-    for service in _services():
+    for service in services():
         found |= service.join(routes)
     return found
 
@@ -54,6 +54,7 @@ def start(cloud: Cloud) -> None:
             module.start(cloud)
 
 
-def _services() -> list[Service]:
+def services() -> list[Service]:
+    """Return the services of all modules."""
     modules: list[Any] = [import_module(name) for name in MODULES]
     return [service for module in modules for service in getattr(module, "SERVICES", None) or (module.SERVICE,)]

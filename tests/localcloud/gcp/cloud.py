@@ -13,11 +13,10 @@ from typing import Any
 
 import httpx
 import pytest
-from googleapiclient import discovery
 from googleapiclient.errors import HttpError
 
 from infra.localcloud import lifecycle
-from tests.localcloud.gcp.serving import Person
+from tests.localcloud.gcp.serving import google_client
 
 PROJECT = "stile-local"
 PROJECT_NUMBER = "100000000000"
@@ -39,14 +38,7 @@ class LocalGcp:
 
     def client(self, service: str, version: str, token: str = "test") -> Any:
         """Return Google's own client of a service of this cloud; a token may be a service account's."""
-        made = discovery.build(
-            service,
-            version,
-            static_discovery=True,
-            credentials=Person(token),
-            client_options={"api_endpoint": self.cloud.endpoint_url},
-        )
-        return self._open.enter_context(closing(made))
+        return self._open.enter_context(closing(google_client(self.cloud.endpoint_url, service, version, token)))
 
     def name(self, kind: str) -> str:
         """Return a name that no other test of this session uses."""

@@ -17,6 +17,8 @@ from infra.localcloud.gcp.server import application
 
 PROJECT = "projects/stile-local"
 PLACE = f"{PROJECT}/locations/us-central1"
+# An endpoint that is given replaces the base path of older APIs, too.
+BASES = {"compute": "/compute/v1/", "storage": "/storage/v1/"}
 
 
 class Person(google.auth.credentials.Credentials):
@@ -28,6 +30,17 @@ class Person(google.auth.credentials.Credentials):
 
     def refresh(self, request: object) -> None:
         raise AssertionError("a fixed token is never refreshed")
+
+
+def google_client(endpoint_url: str, service: str, version: str, token: str = "test") -> Any:
+    """Return Google's own client of a service, to be closed; a token may be a service account's."""
+    return discovery.build(
+        service,
+        version,
+        static_discovery=True,
+        credentials=Person(token),
+        client_options={"api_endpoint": endpoint_url + BASES.get(service, "")},
+    )
 
 
 @dataclass
@@ -45,14 +58,7 @@ class Served:
 
     def client(self, service: str, version: str, token: str = "test") -> Any:
         """Return Google's own client of a service."""
-        made = discovery.build(
-            service,
-            version,
-            static_discovery=True,
-            credentials=Person(token),
-            client_options={"api_endpoint": self.cloud.endpoint_url},
-        )
-        return self._open.enter_context(closing(made))
+        return self._open.enter_context(closing(google_client(self.cloud.endpoint_url, service, version, token)))
 
 
 @contextmanager
