@@ -106,6 +106,15 @@ def _computed(type_: str, state: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _revealed(value: Any) -> Any:
+    """Inputs as the program gave them: the SDK itself marks some as secret."""
+    if pulumi.runtime.rpc.is_rpc_secret(value):
+        return _revealed(pulumi.runtime.rpc.unwrap_rpc_secret(value))
+    if isinstance(value, dict):
+        return {key: _revealed(item) for key, item in value.items()}
+    return [_revealed(item) for item in value] if isinstance(value, list) else value
+
+
 class _Recorder(mocks.MockMonitor):
     def __init__(self, declared: Declared) -> None:
         super().__init__(_Answers())
@@ -126,7 +135,7 @@ class _Recorder(mocks.MockMonitor):
                 urn=answer.urn,
                 type=request.type,
                 name=request.name,
-                inputs=pulumi.runtime.rpc.deserialize_properties(request.object),
+                inputs=_revealed(pulumi.runtime.rpc.deserialize_properties(request.object)),
                 parent=request.parent,
                 protected=request.protect,
                 retained=request.retainOnDelete,

@@ -136,7 +136,7 @@ def test_a_pattern_covers_what_fnmatch_matches() -> None:
 
 
 def test_only_logs_and_what_cannot_be_limited_is_granted_in_the_whole_project(declared: Declared) -> None:
-    allowed = {
+    allowed: dict[str, set[str]] = {
         "roles/logging.logWriter": {*JOBS, "serving"},
         "roles/cloudsql.client": {"tracking"},  # under a condition that names the database
     }

@@ -1,67 +1,138 @@
 """The platform as a whole: tags and names everywhere, no call to a cloud, and a first `up` without any model."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
 from tests.components.configs import RELEASE, full
 from tests.components.conftest import Deploy
-from tests.components.mocked import Declared
+from tests.components.mocked import Declared, Made
 
-# Types of pulumi-aws 7.51.1 that take no tags
-UNTAGGED = (
-    "Alias",
-    "BucketLifecycleConfiguration",
-    "BucketOwnershipControls",
-    "BucketPolicy",
-    "BucketPublicAccessBlock",
-    "BucketServerSideEncryptionConfiguration",
-    "BucketVersioning",
-    "Dashboard",
-    "RolePolicy",
-    "TopicPolicy",
-)
+# Types of pulumi-aws 7.51.1 and of pulumi-gcp 10.2.0 that take no tags
+UNTAGGED = {
+    "aws": (
+        "Alias",
+        "BucketLifecycleConfiguration",
+        "BucketOwnershipControls",
+        "BucketPolicy",
+        "BucketPublicAccessBlock",
+        "BucketServerSideEncryptionConfiguration",
+        "BucketVersioning",
+        "Dashboard",
+        "RolePolicy",
+        "TopicPolicy",
+    ),
+    "gcp": (
+        "Account",
+        "Budget",
+        "BucketObject",
+        "Dashboard",
+        "Database",
+        "IAMCustomRole",
+        "IAMMember",
+        "IamMember",
+        "KeyRing",
+        "SecretVersion",
+        "User",
+        "projects/service:Service",
+    ),
+}
+# What each of the other types calls them
+TAGS = ("tags", "labels", "userLabels")
 
 
-def test_everything_that_can_carries_the_settled_tags(released: Declared) -> None:
-    for made in released.clouds():
-        if made.type.endswith(UNTAGGED):
-            assert "tags" not in made.inputs
+def tags_of(made: Made) -> dict[str, str]:
+    """A resource's tags: a notification channel's own labels are its address, and its tags are the user's."""
+    settings = made.inputs.get("settings", {})
+    found: dict[str, str] = (
+        made.inputs.get("userLabels") or settings.get("userLabels") or made.inputs.get("tags") or made.inputs["labels"]
+    )
+    return found
+
+
+def is_untagged(made: Made) -> bool:
+    return made.type.endswith(UNTAGGED[made.type.split(":")[0]])
+
+
+def test_everything_that_can_carries_the_settled_tags(cloud: str, releases: Mapping[str, Declared]) -> None:
+    seen = 0
+    for made in releases[cloud].clouds():
+        if is_untagged(made):
+            assert not set(TAGS) & made.inputs.keys(), made.urn
             continue
-        tags = made.inputs["tags"]
-        assert tags["stile-stack"] == "stile-test-aws", made.urn
-        assert tags["stile-environment"] == "test-aws", made.urn
+        seen += 1
+        tags = tags_of(made)
+        assert tags["stile-stack"] == f"stile-test-{cloud}", made.urn
+        assert tags["stile-environment"] == f"test-{cloud}", made.urn
         assert tags["stile-stage"]
         assert tags["stile-owner"] == "ml-platform"
+    assert seen > 10
 
 
-def test_a_models_resources_carry_its_name_and_tag(released: Declared) -> None:
+def test_every_tag_is_a_legal_label(cloud: str, releases: Mapping[str, Declared]) -> None:
+    """Of Google Cloud, whose rules are the stricter: https://cloud.google.com/resource-manager/docs/labels-overview."""
+    for made in releases[cloud].clouds():
+        for key, value in ({} if is_untagged(made) else tags_of(made)).items():
+            assert re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key)
+            assert re.fullmatch(r"[a-z0-9_-]{0,63}", value)
+
+
+# What a released model has of its own, by stage; the registry on Google Cloud has nothing
+OWN = {"aws": 5, "gcp": 3}
+
+
+def test_a_models_resources_carry_its_name_and_tag(cloud: str, releases: Mapping[str, Declared]) -> None:
     stages = ("Endpoint$", "Pipeline$", "Registry$")
-    of_model = [made for made in released.clouds() if any(f"stile:index:{stage}" in made.urn for stage in stages)]
-    assert len(of_model) == 5
-    for made in of_model:
-        assert "flight-delays" in made.name
-        assert made.inputs["tags"]["stile-model"] == "flight-delays"
+    made = [one for one in releases[cloud].clouds() if any(f"stile:index:{stage}" in one.urn for stage in stages)]
+    assert len(made) == OWN[cloud]
+    for one in made:
+        assert "flight-delays" in one.name
+        assert is_untagged(one) or tags_of(one)["stile-model"] == "flight-delays"
 
 
-def test_every_name_begins_with_platform_and_environment(released: Declared) -> None:
-    assert [made.urn for made in released.resources if not made.name.startswith("stile-test-aws")] == []
+def test_every_name_begins_with_platform_and_environment(cloud: str, releases: Mapping[str, Declared]) -> None:
+    prefix = f"stile-test-{cloud}"
+    assert [made.urn for made in releases[cloud].resources if not made.name.startswith(prefix)] == []
 
 
-def test_two_models_share_the_stages_and_have_their_own(deploy: Deploy, first_up: Declared) -> None:
-    config = full()
+ADDED = {
+    "aws": {"ModelPackageGroup", "Pipeline", "MetricAlarm"},
+    "gcp": {"AlertPolicy", "BucketObject", "Dashboard", "IAMCustomRole"},
+}
+
+
+def test_two_models_share_the_stages_and_have_their_own(
+    cloud: str, deploy: Deploy, first_ups: Mapping[str, Declared]
+) -> None:
+    first_up = first_ups[cloud]
+    config = full(cloud)
     config["stile:platform"]["models"]["arrivals"] = {"use_case": "flight_delays"}
     added = {urn.split("$")[-1] for urn in set(deploy(config).urns) - set(first_up.urns)}
     assert set(first_up.urns) <= set(deploy(config).urns)
-    assert {urn.split(":")[-3].split("/")[-1] for urn in added} >= {"ModelPackageGroup", "Pipeline", "MetricAlarm"}
+    assert {urn.split(":")[-3].split("/")[-1] for urn in added} >= ADDED[cloud]
     assert all("arrivals" in urn for urn in added)
 
 
-def test_external_tracking_makes_no_server(deploy: Deploy) -> None:
-    config = full()
+def definition(declared: Declared, cloud: str) -> str:
+    """What runs are started from, as text."""
+    type_, key = {
+        "aws": ("pipeline:Pipeline", "pipelineDefinition"),
+        "gcp": ("bucketObject:BucketObject", "content"),
+    }[cloud]
+    texts = [str(made.inputs[key]) for made in declared.all(type_) if "Pipeline$" in made.urn]
+    assert len(texts) == 1
+    return texts[0]
+
+
+def test_external_tracking_makes_no_server(cloud: str, deploy: Deploy) -> None:
+    config = full(cloud)
     config["stile:platform"]["tracking"] = {"mode": "external", "url": "https://mlflow.example.com"}
     declared = deploy(config)
-    assert not declared.all("MlflowApp")
-    assert (
-        '"MLFLOW_TRACKING_URI": "https://mlflow.example.com"'
-        in declared.one("pipeline:Pipeline").inputs["pipelineDefinition"]
-    )
+    assert [made for made in declared.clouds() if "mlflow" in made.name] == []
+    told = [line for line in definition(declared, cloud).splitlines() if "https://mlflow.example.com" in line]
+    assert len(told) == 7  # every step
 
 
 def test_a_tracking_server_is_an_option(deploy: Deploy) -> None:
@@ -70,6 +141,46 @@ def test_a_tracking_server_is_an_option(deploy: Deploy) -> None:
     declared = deploy(config)
     assert not declared.all("MlflowApp")
     assert declared.one("MlflowTrackingServer").protected
+
+
+@pytest.mark.parametrize(("mode", "instances"), [("managed", 0), ("server", 1)])
+def test_mlflow_on_google_runs_when_asked_or_always(deploy: Deploy, mode: str, instances: int) -> None:
+    """Our own server in both modes: with its password in a secret alone, and its history in a database that is kept."""
+    config = full("gcp")
+    config["stile:platform"]["tracking"] = {"mode": mode}
+    declared = deploy(config)
+    template: Any = declared.one("cloudrunv2/service:Service").inputs["template"]
+    assert template["scaling"]["minInstanceCount"] == instances
+    assert template["serviceAccount"] == "stile-test-gcp-tracking@our-project.iam.gserviceaccount.com"
+    (variable,) = template["containers"][0]["envs"]
+    assert variable["valueSource"]["secretKeyRef"]["secret"] == "stile-test-gcp-mlflow"
+    where = "host=/cloudsql/our-project:us-central1:stile-test-gcp-mlflow-0a1b2c3"
+    assert declared.one("SecretVersion").inputs["secretData"].endswith(where)
+    assert declared.one("DatabaseInstance").protected
+
+
+def test_what_exists_already_is_used_and_not_made_on_google(deploy: Deploy) -> None:
+    role = "ours@our-project.iam.gserviceaccount.com"
+    key = "projects/our-project/locations/us-central1/keyRings/ours/cryptoKeys/ours"
+    config = full("gcp", release=RELEASE)
+    config["stile:platform"] |= {
+        "identity": {"job_role_arn": role, "serving_role_arn": role},
+        "images": {"repository": "us-central1-docker.pkg.dev/our-project/ours/jobs"},
+        "storage": {"bucket": "our-bucket", "kms_key_arn": key},
+        "tracking": {"mode": "external", "url": "https://mlflow.example.com"},
+    }
+    declared = deploy(config)
+    assert not declared.all("bucket:Bucket")
+    assert not declared.all("cryptoKey:CryptoKey")
+    assert not declared.all("repository:Repository")
+    assert {made.name for made in declared.all("account:Account")} == {
+        "stile-test-gcp-pipeline",
+        "stile-test-gcp-tracking",
+    }
+    (deployed,) = declared.one("EndpointDeployment").inputs["deployedModels"]
+    assert deployed["serviceAccount"] == role
+    assert declared.one("AiEndpoint").inputs["encryptionSpec"] == {"kmsKeyName": key}
+    assert "gs://our-bucket/runs" in definition(declared, "gcp")
 
 
 def test_what_exists_already_is_used_and_not_made(deploy: Deploy) -> None:
@@ -118,7 +229,20 @@ def test_a_budget_tells_the_topic_at_each_share(first_up: Declared) -> None:
     assert all(len(each["subscriberSnsTopicArns"]) == 1 for each in budget["notifications"])
 
 
-def test_without_a_budget_there_is_none(deploy: Deploy) -> None:
-    config = full()
+def test_a_budget_on_google_counts_the_stacks_label(first_ups: Mapping[str, Declared], deploy: Deploy) -> None:
+    """In whole dollars and billionths: 99.99 is 99 and 990000000, which no float is."""
+    budget = first_ups["gcp"].one("budget:Budget").inputs
+    assert budget["budgetFilter"]["labels"] == {"stile-stack": "stile-test-gcp"}
+    assert budget["budgetFilter"]["projects"] == ["projects/123456789012"]
+    assert [rule["thresholdPercent"] for rule in budget["thresholdRules"]] == [0.8, 1.0]
+    assert budget["allUpdatesRule"]["pubsubTopic"] == "projects/our-project/topics/stile-test-gcp-alarms"
+    config = full("gcp")
+    config["stile:platform"]["budget"] = {"monthly_usd": 99.99}
+    amount = deploy(config).one("budget:Budget").inputs["amount"]["specifiedAmount"]
+    assert amount == {"currencyCode": "USD", "units": "99", "nanos": 990_000_000}
+
+
+def test_without_a_budget_there_is_none(cloud: str, deploy: Deploy) -> None:
+    config = full(cloud)
     del config["stile:platform"]["budget"]
     assert not deploy(config).all("Budget")
