@@ -25,9 +25,12 @@ MODULES = (
     "infra.localcloud.gcp.budgets",
     "infra.localcloud.gcp.run",
     "infra.localcloud.gcp.vertex.records",
+    "infra.localcloud.gcp.vertex.models",
+    "infra.localcloud.gcp.vertex.endpoints",
+    "infra.localcloud.gcp.vertex.prediction",
 )
 # Each has `routes(cloud)`, which returns starlette routes of its own; they go before everything else.
-ROUTED: tuple[str, ...] = ()
+ROUTED: tuple[str, ...] = ("infra.localcloud.gcp.storage.cloud",)
 
 
 def handlers(routes: Routes) -> dict[tuple[str, str], Registered]:

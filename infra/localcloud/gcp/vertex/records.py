@@ -1,5 +1,8 @@
-"""Vertex AI's kinds of resources that are no more than records: endpoints, metadata stores, tensorboards."""
+"""Vertex AI's kinds of resources that are no more than records: metadata stores, tensorboards."""
+
+from pathlib import Path
 
 from infra.localcloud.gcp.service import Service
 
-SERVICE = Service("aiplatform.v1", section="vertex")
+TABLE = Path(__file__).with_name("collections.toml")
+SERVICE = Service("aiplatform.v1", section="records", table=TABLE)
