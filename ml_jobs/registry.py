@@ -19,6 +19,7 @@ REJECTED: Status = "Rejected"
 ADAPTERS = {
     "local": "ml_jobs.registry:FolderRegistry",
     "aws": "ml_jobs.contracts.registry_sagemaker:SageMakerRegistry",
+    "gcp": "ml_jobs.contracts.registry_vertex:VertexRegistry",
 }
 
 
@@ -110,10 +111,8 @@ def open_registry(settings: Settings) -> Registry:
     """Return the registry of the cloud that the job runs on.
 
     Raises:
-        JobError: the cloud has no adapter yet, or its settings are missing.
+        JobError: its settings are missing.
     """
-    if settings.cloud not in ADAPTERS:
-        raise JobError(f"there is no registry for STILE_CLOUD={settings.cloud} yet; there are {', '.join(ADAPTERS)}")
     module, name = ADAPTERS[settings.cloud].split(":")
     opened: Registry = getattr(importlib.import_module(module), name).of(settings)
     return opened

@@ -185,7 +185,7 @@ def test_in_a_processing_job_versions_point_at_what_the_inputs_came_from(
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        ({"STILE_CLOUD": "gcp"}, "no registry for STILE_CLOUD=gcp yet"),
+        ({"STILE_CLOUD": "gcp"}, "needs STILE_MODEL_PACKAGE_GROUP, STILE_IMAGE and STILE_USE_CASE"),
         ({"STILE_CLOUD": "aws"}, "needs STILE_MODEL_PACKAGE_GROUP and STILE_IMAGE"),
     ],
 )
