@@ -18,7 +18,8 @@ def operation_handlers(routes: Routes) -> dict[tuple[str, str], Registered]:
         (method.document.api, method_id): Registered(verbs[method.verb_name])
         for method_id, methods in routes.by_id.items()
         for method in methods
-        if method_id.split(".")[-2:-1] == ["operations"] and method.verb_name in verbs and "name" in method.parameters
+        if method_id.split(".")[-2:-1] == ["operations"] and method.verb_name in verbs
+        if method.parameters.get("name", {}).get("location") == "path"
     }
 
 
