@@ -6,10 +6,10 @@ from typing import Any
 
 from infra.engine.session import Session
 from infra.providers.aws import tables
-from infra.providers.aws.cloud import CallFailed, ask
-from infra.providers.aws.reading import Reader, parse_id
-from infra.providers.aws.shapes import search
-from infra.providers.kit.resource import PluginError
+from infra.providers.aws.cloud import ask
+from infra.providers.kit.reading import Reader, parse_id
+from infra.providers.kit.resource import CallFailed, PluginError
+from infra.providers.kit.shapes import search
 from infra.providers.stile import live_aws
 
 Inputs = Mapping[str, Any]

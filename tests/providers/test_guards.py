@@ -28,10 +28,11 @@ from infra.engine.session import enter
 from infra.environments import ROOT, Environment, find_environment
 from infra.errors import WrongCloud
 from infra.localcloud.lifecycle import LocalCloud
-from infra.providers.aws.cloud import CallFailed, Cloud, RefusedEndpoint
+from infra.providers.aws.cloud import Cloud
 from infra.providers.aws.plugin import AwsPlugin
 from infra.providers.install import install_stand_in
-from infra.providers.kit.resource import PluginError
+from infra.providers.kit.local_only import RefusedEndpoint
+from infra.providers.kit.resource import CallFailed, PluginError
 from tests.components.mocked import declare
 from tests.localcloud.cloud import LocalAws
 from tests.localcloud.job_images import TRUST

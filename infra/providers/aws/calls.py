@@ -1,22 +1,20 @@
-"""The calls that one resource needs, all from its type's table: arguments from properties, tags and waits."""
+"""The calls that one resource of AWS needs: operations of a region, and tags."""
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from threading import Event
 from typing import Any
 
-from infra.providers.aws.cloud import CallFailed, Cloud
-from infra.providers.aws.reading import Reader, fill
-from infra.providers.aws.shapes import put, search
-from infra.providers.aws.tables import Call, Tags, Type, Wait
-from infra.providers.kit.resource import Cancelled, PluginError
-from infra.providers.kit.values import Properties
+from infra.providers.aws.cloud import Cloud
+from infra.providers.aws.tables import Tags, Type
+from infra.providers.kit.calls import Calls as CommonCalls
+from infra.providers.kit.calls import put_at
+from infra.providers.kit.reading import fill
+from infra.providers.kit.resource import CallFailed
+from infra.providers.kit.shapes import search
+from infra.providers.kit.tables import Call
 
-_FIRST_POLL_SECONDS = 0.05
-_LONGEST_POLL_SECONDS = 1.0
 
-
-class Calls(Reader):
+class Calls(CommonCalls):
     """The calls for one resource.
 
     Attributes:
@@ -24,32 +22,26 @@ class Calls(Reader):
         region: where it is.
     """
 
+    type: Type
+
     def __init__(self, table: Type, cloud: Cloud, region: str, cancelled: Event) -> None:
-        super().__init__(table)
+        super().__init__(table, cancelled)
         self.cloud = cloud
         self.region = region
-        self._cancelled = cancelled
 
     def __call__(self, operation: str, service: str | None = None, **args: Any) -> Any:
         """Call an operation of the type's service. Raises PluginError."""
         return self.cloud.call(service or self.type.service, operation, args, self.region)
 
-    def shape(self, operation: str) -> Any:
-        """Return the input shape of an operation."""
+    def shape(self, call: Call) -> Any:
+        """Return the input shape of a call's operation."""
         model = self.cloud.client(self.type.service, self.region).meta.service_model
-        return model.operation_model(operation).input_shape
+        return model.operation_model(call.operation).input_shape
 
-    def arguments(
-        self, call: Call, values: Properties, names: Iterable[str], known: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Return the arguments of a call: those of these properties that it has a place for, and its own."""
-        shape = self.shape(call.operation)
-        args: dict[str, Any] = {}
-        for name in names:
-            field = self.type.fields[name]
-            if values.get(name) is not None and not field.local and name != "tags":
-                put(args, field, values[name], shape)
-        return {**args, **fill(call.args, known)}
+    @property
+    def sent_otherwise(self) -> frozenset[str]:
+        """Tags are not sent as the other properties are."""
+        return frozenset({"tags"})
 
     # tags
 
@@ -91,41 +83,3 @@ class Calls(Reader):
         if self.type.tags is None:
             raise AssertionError(f"{self.type.token} has no tags")
         return self.type.tags
-
-    # waits
-
-    def wait(self, kind: str, known: Mapping[str, Any], timeout_seconds: float | None) -> None:
-        """Wait until what a call started has ended. Raises PluginError when it ended badly, or not in time."""
-        wait = self.type.waits.get(kind)
-        if wait is None:
-            return
-        deadline = time.monotonic() + (timeout_seconds or wait.timeout_seconds)
-        pause = _FIRST_POLL_SECONDS
-        while not self._ended(wait, kind, known):
-            if time.monotonic() > deadline:
-                raise PluginError(f"timeout while waiting for the {kind} of {known['id']}")
-            if self._cancelled.wait(pause):
-                raise Cancelled(f"cancelled while waiting for the {kind} of {known['id']}")
-            pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
-
-    def _ended(self, wait: Wait, kind: str, known: Mapping[str, Any]) -> bool:
-        document = self.read(known, first_only=True)
-        if document is None:
-            if kind == "delete":
-                return True
-            raise PluginError(f"{known['id']} is gone while waiting for its {kind}")
-        status = search(wait.path, document)
-        if status in wait.target:
-            return True
-        if status in wait.pending:
-            return False
-        reason = search(wait.reason, document) or "no reason given"
-        raise PluginError(f"waiting for the {kind} of {known['id']}: unexpected state '{status}': {reason}")
-
-
-def put_at(members: dict[str, Any], path: str, value: Any) -> None:
-    """Put a value at a dotted path of members."""
-    *outer, last = path.split(".")
-    for name in outer:
-        members = members.setdefault(name, {})
-    members[last] = value

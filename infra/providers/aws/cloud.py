@@ -4,54 +4,20 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from infra.guards import is_loopback
-from infra.providers.kit.resource import PluginError
+from infra.providers.kit import local_only
+from infra.providers.kit.resource import CallFailed, PluginError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.session import Session
 
-_ONLY_LOCAL = "this plugin is a stand-in for local clouds only"
+ENDPOINT = "AWS_ENDPOINT_URL"
 _CONNECTIONS = 32  # as many as the engine's parallel calls
-
-
-class RefusedEndpoint(PluginError):  # noqa: N818 - it names what happened
-    """The endpoint is missing or not on this machine."""
-
-
-class RefusedEnvironment(PluginError):  # noqa: N818 - it names what happened
-    """The stack is that of a real environment."""
 
 
 def require_loopback(endpoint_url: str | None) -> str:
     """Return the endpoint if it is on this machine's loopback. Raises RefusedEndpoint otherwise."""
-    if not endpoint_url:
-        raise RefusedEndpoint(f"AWS_ENDPOINT_URL is not set: {_ONLY_LOCAL}; start one with `./stile local start`")
-    if not is_loopback(endpoint_url):
-        raise RefusedEndpoint(f"the endpoint {endpoint_url} is not on this machine: {_ONLY_LOCAL}")
-    return endpoint_url
-
-
-class CallFailed(PluginError):  # noqa: N818 - it names what happened
-    """The cloud answered a call with an error.
-
-    Attributes:
-        code: the vendor's error code, such as `NoSuchBucket`.
-        text: the vendor's message.
-    """
-
-    def __init__(self, operation: str, code: str, text: str) -> None:
-        super().__init__(f"{operation}: {code}: {text}")
-        self.code = code
-        self.text = text
-
-    def means(self, codes: tuple[str, ...]) -> bool:
-        """Say whether this is one of the errors; each is a code, or a code and a part of the message (`Code: part`)."""
-        for wanted in codes:
-            code, _, part = wanted.partition(": ")
-            if code == self.code and part.lower() in self.text.lower():
-                return True
-        return False
+    return local_only.require_loopback(ENDPOINT, endpoint_url)
 
 
 class Cloud:
@@ -76,7 +42,7 @@ class Cloud:
         """Connect as the environment says. Raises RefusedEndpoint."""
         chosen = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         return cls(
-            require_loopback(os.environ.get("AWS_ENDPOINT_URL")),
+            require_loopback(os.environ.get(ENDPOINT)),
             chosen,
             os.environ.get("AWS_ACCESS_KEY_ID", "test"),
             os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import guards
-from infra.providers.aws.cloud import Cloud, RefusedEndpoint, RefusedEnvironment, require_loopback
+from infra.providers.aws.cloud import Cloud, require_loopback
 from infra.providers.aws.functions import answer
 from infra.providers.aws.hooks import Hook
-from infra.providers.aws.table_resource import TableResource
+from infra.providers.aws.table_resource import AwsResource
 from infra.providers.aws.tables import Type, find
 from infra.providers.aws.tag_rules import TagRules
+from infra.providers.kit.local_only import RefusedEndpoint, require_local_stack
 from infra.providers.kit.resource import Failure, Plugin, PluginError, Resource
 from infra.providers.kit.values import Properties, Value
 
@@ -45,15 +46,11 @@ class AwsPlugin(Plugin):
         self.version = version
         self._cloud: Cloud | None = None
         self._tag_rules = TagRules()
-        self._resources: dict[str, TableResource] = {}
+        self._resources: dict[str, AwsResource] = {}
 
     def check_stack(self, stack: str) -> None:
-        """Refuse the stack of a real environment: found nowhere in a local cloud, its state would be emptied."""
-        if not guards.is_local(stack):
-            raise RefusedEnvironment(
-                f"{stack or 'a stack without a name'} is no local environment: this plugin is a stand-in for local "
-                f"clouds only, and takes stacks named {guards.LOCAL_PREFIX}*; nothing was changed"
-            )
+        """Refuse the stack of a real environment. Raises RefusedEnvironment."""
+        require_local_stack(stack)
 
     def check_config(self, inputs: Properties) -> Iterator[Failure]:
         """Refuse what the stand-in does not understand, endpoints that are not on loopback, and real credentials."""
@@ -88,7 +85,7 @@ class AwsPlugin(Plugin):
             raise PluginError("the provider is not configured")
         if token not in self._resources:
             table = find(token)
-            self._resources[token] = TableResource(table, self._cloud, self._tag_rules, self.cancelled, _hook(table))
+            self._resources[token] = AwsResource(table, self._cloud, self._tag_rules, self.cancelled, _hook(table))
         return self._resources[token]
 
     def invoke(self, token: str, args: Properties) -> Properties:

@@ -1,94 +1,14 @@
-"""Reads the tables of types (`tables/<service>.toml`), whose keys `tables/README.md` explains, into plain records."""
+"""The tables of AWS: what its types have beside those of other clouds, regions and tags."""
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.providers.kit.naming import NameRule
-from infra.providers.kit.resource import PluginError
-from infra.providers.kit.schema import Property
+from infra.providers.kit.tables import Call, Field, Row, Tables, common
+from infra.providers.kit.tables import Type as CommonType
 
 TABLES = Path(__file__).parent / "tables"
-
-
-@dataclass(frozen=True)
-class Field(Property):
-    """A property, and where the API holds it.
-
-    Attributes:
-        api: the member's name, or a dotted path of members, where it is not the mechanical one.
-        read: a JMESPath expression over what was read, where that is another place.
-        children: the fields inside it.
-    """
-
-    api: str | None = None
-    read: str | None = None
-    children: Mapping[str, "Field"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Call:
-    """One operation of the API.
-
-    Attributes:
-        operation: the vendor's name.
-        args: members given as text with `{property}` in it.
-        result: JMESPath expression of the part of the answer that counts.
-        under: the key under which that part is kept, where a read has several.
-        absent: errors that mean that there is nothing to this part.
-        when: the properties whose change asks for this call, for updates.
-        send: which properties go along: `when`, `changed`, `all` or `none`; `each` makes one call per changed property.
-        on: `change`, `set` (only if one of these properties has a value) or `unset` (only if none has).
-    """
-
-    operation: str
-    args: Mapping[str, Any] = field(default_factory=dict)
-    result: str | None = None
-    under: str | None = None
-    absent: tuple[str, ...] = ()
-    when: tuple[str, ...] = ()
-    send: str = "when"
-    on: str = "change"
-
-
-@dataclass(frozen=True)
-class Wait:
-    """A state machine that a call starts.
-
-    Attributes:
-        path: JMESPath expression of the status in what is read.
-        reason: JMESPath expression of the failure's reason.
-        pending: statuses that keep waiting; others than these and the target are failures.
-        target: statuses that end the wait; for a deletion, being gone ends it.
-        timeout_seconds: how long at most.
-        recorded: whether a failed wait leaves the resource in the state.
-    """
-
-    path: str
-    reason: str
-    pending: tuple[str, ...]
-    target: tuple[str, ...]
-    timeout_seconds: float
-    recorded: bool
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Inputs of which only so many may be given.
-
-    Attributes:
-        of: their names.
-        inside: the object that holds them, by its path; empty for the type itself.
-        least, most: how many.
-    """
-
-    of: tuple[str, ...]
-    inside: str = ""
-    least: int = 0
-    most: int = 1
 
 
 @dataclass(frozen=True)
@@ -114,148 +34,26 @@ class Tags:
 
 
 @dataclass(frozen=True)
-class Type:
-    """One resource type, as its table says.
+class Type(CommonType):
+    """One resource type of AWS, whose `service` is botocore's name of it.
 
     Attributes:
-        token: such as `aws:iam/role:Role`.
-        service: botocore's name of the service.
-        source: where the facts come from.
-        id: text with `{property}`.
-        fields: its inputs.
-        choices: groups of inputs of which only so many may be given.
-        outputs: JMESPath expressions over what was read.
-        texts: outputs that are text with `{property}`.
-        missing: errors that mean that it is not there.
-        gone_when: JMESPath expression over what was read that says the same.
-        keep_when: an input that, when true, makes the deletion leave everything in place.
-        named_replaces_first: a replacement deletes first if the program names the resource itself.
-        whole_blocks: the type is of Terraform's newer framework.
+        regional: whether it is in a region.
+        tags: how it keeps tags; None if it has none.
     """
 
-    token: str
-    service: str
-    source: str
-    id: str
-    fields: Mapping[str, Field]
-    choices: tuple[Choice, ...]
-    outputs: Mapping[str, str]
-    texts: Mapping[str, str]
-    create: Call
-    reads: tuple[Call, ...]
-    updates: tuple[Call, ...]
-    delete: Call | None
-    missing: tuple[str, ...]
-    gone_when: str | None
-    keep_when: str | None
-    name: NameRule | None
-    named_replaces_first: bool
-    delete_before_replace: bool
-    whole_blocks: bool
     regional: bool
     tags: Tags | None
-    waits: Mapping[str, Wait]
-    hook: str | None
 
 
-def find(token: str) -> Type:
-    """Return the type behind a token. Raises PluginError if no table has it."""
-    parts = token.split(":")
-    module = parts[1].split("/")[0] if len(parts) == 3 else ""
-    path = TABLES / f"{module}.toml"
-    if not module.isalnum() or not path.is_file() or token not in types_of(module):
-        raise PluginError(f"the local stand-in does not know the resource type {token}")
-    return types_of(module)[token]
-
-
-def modules() -> tuple[str, ...]:
-    """Return the names of the tables."""
-    return tuple(sorted(path.stem for path in TABLES.glob("*.toml")))
-
-
-@cache
-def types_of(module: str) -> Mapping[str, Type]:
-    """Return every type of a table, by token; aliases too."""
-    with (TABLES / f"{module}.toml").open("rb") as file:
-        table = tomllib.load(file)
-    found: dict[str, Type] = {}
-    for token, row in table["types"].items():
-        made = _type(token, row, table)
-        found[token] = made
-        found.update(dict.fromkeys(row.get("aliases", ()), made))
-    return found
-
-
-def _type(token: str, row: dict[str, Any], table: dict[str, Any]) -> Type:
+def _type(token: str, row: Row, table: Row) -> Type:
+    found = common(token, row, table)
     regional = row.get("regional", table.get("regional", True))
-    fields = _fields(row["properties"])
     if regional:
-        fields["region"] = Field("region", replace=True, computed=True, local=True)
+        found["fields"]["region"] = Field("region", replace=True, computed=True, local=True)
     tagged = "tags" in row["properties"]
-    outputs = row.get("outputs", {})
-    reads = row["read"] if isinstance(row["read"], list) else [row["read"]]
-    return Type(
-        token=token,
-        service=row.get("service") or table["service"],
-        source=row["source"],
-        id=row["id"],
-        fields=fields,
-        choices=tuple(Choice(**{**choice, "of": tuple(choice["of"])}) for choice in row.get("choices", ())),
-        outputs={name: value for name, value in outputs.items() if isinstance(value, str)},
-        texts={name: value["text"] for name, value in outputs.items() if isinstance(value, dict)},
-        create=_call(row["create"]),
-        reads=tuple(_call(read) for read in reads),
-        updates=tuple(_call(update) for update in row.get("updates", ())),
-        delete=_call(row["delete"]) if "delete" in row else None,
-        missing=tuple(row.get("missing", table.get("missing", ()))),
-        gone_when=row.get("gone_when"),
-        keep_when=row.get("keep_when"),
-        name=NameRule(**row["name"]) if "name" in row else None,
-        named_replaces_first=row.get("kind", "sdkv2") == "sdkv2" and "name" in row and row.get("key_is_name", True),
-        delete_before_replace=row.get("delete_before_replace", False),
-        whole_blocks=row.get("kind") == "framework",
-        regional=regional,
-        tags=_tags({**table.get("tags", {}), **row.get("tags", {})}) if tagged else None,
-        waits={name: _wait(wait, row["wait"]) for name, wait in row.get("wait", {}).items() if isinstance(wait, dict)},
-        hook=row.get("hook"),
-    )
-
-
-def _fields(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
-    """Build the tree of fields from rows whose keys are dotted paths."""
-    fields = {}
-    for path, row in rows.items():
-        if "." not in path:
-            inner = {**_below(rows, row.get("like", path)), **_below(rows, path)}
-            fields[path] = _field(path, row, _fields(inner))
-    return fields
-
-
-def _below(rows: Mapping[str, Mapping[str, Any]], path: str) -> dict[str, Mapping[str, Any]]:
-    return {key.removeprefix(f"{path}."): row for key, row in rows.items() if key.startswith(f"{path}.")}
-
-
-def _field(name: str, row: Mapping[str, Any], children: dict[str, Field]) -> Field:
-    options = {key: value for key, value in row.items() if key not in ("type", "like")}
-    return Field(name, kind=row.get("type", "string"), children=children, **options)
-
-
-def _call(row: str | Mapping[str, Any]) -> Call:
-    if isinstance(row, str):
-        return Call(row)
-    listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return Call(**listed)
-
-
-def _wait(row: Mapping[str, Any], shared: Mapping[str, Any]) -> Wait:
-    return Wait(
-        path=shared["path"],
-        reason=shared.get("reason", "FailureReason"),
-        pending=tuple(row["pending"]),
-        target=tuple(row.get("target", ())),
-        timeout_seconds=row["minutes"] * 60,
-        recorded=row.get("recorded", True),
-    )
+    tags = _tags({**table.get("tags", {}), **row.get("tags", {})}) if tagged else None
+    return Type(**found, regional=regional, tags=tags)
 
 
 def _tags(row: Mapping[str, Any]) -> Tags:
@@ -271,3 +69,9 @@ def _tags(row: Mapping[str, Any]) -> Tags:
         value=row.get("value", "Value"),
         member=row.get("member", "Tags"),
     )
+
+
+_TABLES = Tables(TABLES, _type)
+find = _TABLES.find
+modules = _TABLES.modules
+types_of = _TABLES.types_of

@@ -5,10 +5,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from infra.providers.aws.cloud import CallFailed
-from infra.providers.aws.shapes import search
-from infra.providers.aws.tables import Call, Type
-from infra.providers.kit.resource import PluginError
+from infra.providers.kit.resource import CallFailed, PluginError
+from infra.providers.kit.shapes import search
+from infra.providers.kit.tables import Call, Type
 
 
 def fill(template: Any, known: Mapping[str, Any]) -> Any:

@@ -18,6 +18,28 @@ class PluginError(Exception):
     """A call that failed; its text is what the user reads."""
 
 
+class CallFailed(PluginError):  # noqa: N818 - it names what happened
+    """The cloud answered a call with an error.
+
+    Attributes:
+        code: the vendor's error code, such as `NoSuchBucket` or `404`.
+        text: the vendor's message.
+    """
+
+    def __init__(self, operation: str, code: str, text: str) -> None:
+        super().__init__(f"{operation}: {code}: {text}")
+        self.code = code
+        self.text = text
+
+    def means(self, codes: tuple[str, ...]) -> bool:
+        """Say whether this is one of the errors; each is a code, or a code and a part of the message (`Code: part`)."""
+        for wanted in codes:
+            code, _, part = wanted.partition(": ")
+            if code == self.code and part.lower() in self.text.lower():
+                return True
+        return False
+
+
 class Cancelled(PluginError):  # noqa: N818 - it names an outcome
     """The engine asked the plugin to stop while a call was waiting."""
 

@@ -1,7 +1,7 @@
 """What a plugin knows about a type's properties, and when two of their values mean the same."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -27,7 +27,8 @@ class Property:
         unordered: the order of the list's items means nothing.
         local: the plugin's own affair: never sent to the cloud.
         unread: sent to the cloud, but never read back.
-        compare: `exact`, `number` (100 equals 100.0) or `last` (what follows the last slash).
+        compare: `exact`, `number` (100 equals 100.0), `last` (what follows the last slash) or `case` (upper case
+            equals lower case).
         children: the properties of the object, or of the list's objects.
     """
 
@@ -78,11 +79,8 @@ def _same_kind(known: Property, old: Value, new: Value) -> bool:
         return old == new or canonical(old, policy=known.kind == "policy") == canonical(
             new, policy=known.kind == "policy"
         )
-    if known.compare == "number":
-        return _number(old) == _number(new)
-    if known.compare == "last":
-        return str(old).rsplit("/", 1)[-1] == str(new).rsplit("/", 1)[-1]
-    return bool(old == new)
+    compared = _COMPARED.get(known.compare)
+    return bool(compared(old) == compared(new) if compared else old == new)
 
 
 def item_of(known: Property) -> Property:
@@ -113,11 +111,22 @@ def unmatched(item: Property, old: list[Value], new: list[Value]) -> list[Value]
     return rest
 
 
+def _last(value: Value) -> str:
+    return str(value).rsplit("/", 1)[-1]
+
+
+def _lower(value: Value) -> str:
+    return str(value).lower()
+
+
 def _number(value: Value) -> Decimal | str:
     try:
         return Decimal(str(value))
     except InvalidOperation:
         return str(value)
+
+
+_COMPARED: Mapping[str, Callable[[Value], Value]] = {"number": _number, "last": _last, "case": _lower}
 
 
 def canonical(text: str, *, policy: bool) -> Value:

@@ -1,11 +1,11 @@
-"""Property names and values to API names and values, and back: mechanical, from the vendor's service model."""
+"""Property names and values to API names and values, and back: mechanical, from shapes that the vendor describes."""
 
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from infra.providers.aws.tables import Field
+from infra.providers.kit.tables import Field
 from infra.providers.kit.values import Properties, Value
 
 
@@ -140,7 +140,7 @@ def read_object(fields: Mapping[str, Field], document: Mapping[str, Any]) -> Pro
     found = {}
     for name, field in fields.items():
         value = from_api(field, look_up(field, document)) if not field.unread else None
-        if value is not None and not (value == {} and field.children):
+        if value is not None and not (value == {} and field.children and not field.presence):
             found[name] = value
     return found
 

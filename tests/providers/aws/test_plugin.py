@@ -2,9 +2,10 @@
 
 import pytest
 
-from infra.providers.aws.cloud import RefusedEndpoint, require_loopback
+from infra.providers.aws.cloud import require_loopback
 from infra.providers.aws.functions import answer
 from infra.providers.aws.plugin import AwsPlugin
+from infra.providers.kit.local_only import RefusedEndpoint
 from infra.providers.kit.resource import CheckCall, PluginError, ReadCall
 from infra.providers.kit.values import UNKNOWN, Properties
 

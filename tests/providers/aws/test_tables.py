@@ -15,8 +15,9 @@ import pytest
 
 from infra.providers.aws import tables
 from infra.providers.aws.plugin import _hook
-from infra.providers.aws.shapes import member
-from infra.providers.aws.tables import Call, Field, Type
+from infra.providers.aws.tables import Type
+from infra.providers.kit.shapes import member
+from infra.providers.kit.tables import Call, Field
 from tests.providers.aws import sdk
 
 TYPES = {token: made for module in tables.modules() for token, made in tables.types_of(module).items()}

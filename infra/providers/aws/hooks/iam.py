@@ -4,8 +4,8 @@ from typing import Any
 
 from infra.providers.aws.calls import Calls
 from infra.providers.aws.hooks import Hook
-from infra.providers.aws.tables import Call
 from infra.providers.kit.schema import canonical
+from infra.providers.kit.tables import Call
 from infra.providers.kit.values import Properties
 
 _MOST_VERSIONS = 5  # of one policy, at the service

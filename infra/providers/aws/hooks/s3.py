@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from infra.providers.aws.calls import Calls
-from infra.providers.aws.cloud import CallFailed
 from infra.providers.aws.hooks import Hook
-from infra.providers.aws.tables import Call
-from infra.providers.kit.resource import Failure, PluginError
+from infra.providers.kit.resource import CallFailed, Failure, PluginError
+from infra.providers.kit.tables import Call
 from infra.providers.kit.values import UNKNOWN, Properties, Special, Value
 
 _NOT_FOUND = ("404", "NoSuchBucket", "NotFound")
