@@ -37,6 +37,10 @@ class Hook(Generic[C]):
     def before_create(self, calls: C, inputs: Properties) -> None:
         """Refuse a creation. Raises PluginError."""
 
+    def create(self, calls: C, args: dict[str, Any], inputs: Properties) -> Any:
+        """Make the resource in a way of its own and return the answer; None leaves it to the table's call."""
+        return None
+
     def create_arguments(self, calls: C, args: dict[str, Any], inputs: Properties) -> dict[str, Any]:
         """Return the arguments of the create operation."""
         return args
