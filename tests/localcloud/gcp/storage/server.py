@@ -1,9 +1,12 @@
-"""Cloud Storage alone on a loopback port, for tests of it."""
+"""Cloud Storage alone on a loopback port, for tests of it: in a thread, or as a program of its own."""
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,3 +29,21 @@ def serving(store: Store) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listening.close()
+
+
+@contextmanager
+def serving_apart(folder: Path) -> Iterator[str]:
+    """Serve in a process of its own; gives the address and stops at the end."""
+    command = [sys.executable, "-m", "tests.localcloud.gcp.storage.server", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+if __name__ == "__main__":
+    with serving(Store(Path(sys.argv[1]))) as url:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
