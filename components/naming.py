@@ -108,7 +108,7 @@ def _longest_on_gcp(naming: Naming, models: tuple[str, ...]) -> list[Longest]:
     for model in models:
         names.append(Longest(f"the registered model {model}", naming.of(model), 63, model))
         names.append(
-            Longest(f"the custom roles of {model}", naming.of("evaluate", "registry", model, "read"), 64, model)
+            Longest(f"the custom roles of {model}", naming.of("evaluate", "registry", model, "reads"), 64, model)
         )
     return names
 

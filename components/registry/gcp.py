@@ -34,8 +34,8 @@ class GcpRegistry(pulumi.ComponentResource):
         self.group = self._model.apply(lambda name: name.rsplit("/", maxsplit=1)[-1])
         # Evaluate measures the champion too, so it looks for it.
         self.grants = {
-            "evaluate": [own_role("looks", LOOKING)],
-            "register": [own_role("registers", LOOKING + CHANGING)],
+            "evaluate": [own_role("reads", LOOKING)],
+            "register": [own_role("adds", LOOKING + CHANGING)],
         }
         self.register_outputs({"group": self.group})
 

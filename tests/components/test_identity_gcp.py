@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
+from components.naming import Naming, longest_names
 from components.pipeline.chain import value_chain
 from components.stages import JOBS, Role, StepRole
 from components.storage import READS, WRITES
@@ -191,3 +192,11 @@ def test_ids_are_legal(declared: Declared) -> None:
     assert made
     for role in made:
         assert re.fullmatch(r"[a-zA-Z0-9_.]{3,64}", role.inputs["roleId"])
+
+
+def test_the_longest_names_are_told_before_anything_is_made(declared: Declared) -> None:
+    """No account and no custom role has a longer name than the one that the check of lengths looks at."""
+    told = longest_names("gcp", Naming("stile", "test-gcp", "ml-platform"), ("flight-delays",))
+    longest = {each.limit: max(len(one.name) for one in told if one.limit == each.limit) for each in told}
+    assert max(len(made.inputs["accountId"]) for made in declared.all("account:Account")) == longest[30]
+    assert max(len(made.inputs["roleId"]) for made in declared.all("IAMCustomRole")) <= longest[64]
