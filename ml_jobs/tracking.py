@@ -1,4 +1,4 @@
-"""Tracking with MLflow: one run per candidate; on a tracking server where one is named, else in ./mlruns."""
+"""Tracking with MLflow, the same on all clouds: one run per candidate; on a tracking server, or by hand in ./mlruns."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml_jobs.contracts import tracking_token
 from ml_jobs.errors import JobError
 from ml_jobs.settings import Settings
 
@@ -76,6 +77,7 @@ def start_run(settings: Settings, name: str, tags: Mapping[str, str]) -> Iterato
         yield run
     except BaseException as error:
         stopped = isinstance(error, SystemExit | KeyboardInterrupt)
+        tracking_token.authorize(uri)
         client.set_terminated(run.run_id, "KILLED" if stopped else "FAILED")
         raise
     with _told(uri):
@@ -129,9 +131,10 @@ def _experiment(client: "MlflowClient", name: str) -> str:
 
 @contextmanager
 def _told(uri: str) -> Iterator[None]:
-    """Turn MLflow's errors into one that names the server."""
+    """Show who asks, and turn MLflow's errors into one that names the server."""
     from mlflow.exceptions import MlflowException
 
+    tracking_token.authorize(uri)
     try:
         yield
     except MlflowException as error:
