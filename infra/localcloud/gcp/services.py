@@ -21,6 +21,7 @@ MODULES = (
     "infra.localcloud.gcp.cloudscheduler",
     "infra.localcloud.gcp.monitoring",
     "infra.localcloud.gcp.monitoring_series",
+    "infra.localcloud.gcp.monitoring_alerts",
     "infra.localcloud.gcp.cloudlogging",
     "infra.localcloud.gcp.budgets",
     "infra.localcloud.gcp.run",
@@ -28,6 +29,7 @@ MODULES = (
     "infra.localcloud.gcp.vertex.models",
     "infra.localcloud.gcp.vertex.endpoints",
     "infra.localcloud.gcp.vertex.prediction",
+    "infra.localcloud.gcp.vertex.custom_jobs",
 )
 # Each has `routes(cloud)`, which returns starlette routes of its own; they go before everything else.
 ROUTED: tuple[str, ...] = ("infra.localcloud.gcp.storage.cloud",)
