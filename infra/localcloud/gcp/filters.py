@@ -1,11 +1,13 @@
 """The `filter` and `orderBy` of lists, as far as Google's clients and people use them. Source: https://google.aip.dev/160.
 
-Comparisons of fields with =, !=, <, <=, >, >= and : (has), joined by AND, with NOT or - before one. Everything else is
-refused as not implemented, never ignored: a filter that is ignored lists what was not asked for.
+Comparisons of fields with =, !=, <, <=, >, >= and : (has), joined by AND, with NOT or - before one, and Monitoring's
+functions (https://cloud.google.com/monitoring/api/v3/filters). Everything else is refused as not implemented, never
+ignored: a filter that is ignored lists what was not asked for.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from infra.localcloud.gcp import moments
@@ -13,8 +15,17 @@ from infra.localcloud.gcp.errors import Refusal, invalid
 from infra.localcloud.gcp.validate import camel
 
 _TERM = re.compile(
-    r'\s*(?P<not>NOT\s+|-)?(?P<field>[\w.`\-/]+)\s*(?P<operator><=|>=|!=|=|<|>|:)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^\s()]+)\s*'
+    r"\s*(?P<not>NOT\s+|-)?(?P<field>[\w.`\-/]+)\s*(?P<operator><=|>=|!=|=|<|>|:)\s*"
+    r'(?:(?P<function>[a-z_.]+)\((?P<arguments>[^()]*)\)|(?P<value>"(?:[^"\\]|\\.)*"|[^\s()]+))\s*'
 )
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_FUNCTIONS: Mapping[str, Callable[[str, Sequence[str]], bool]] = {
+    "starts_with": lambda found, given: found.startswith(given[0]),
+    "ends_with": lambda found, given: found.endswith(given[0]),
+    "has_substring": lambda found, given: given[0] in found,
+    "one_of": lambda found, given: found in given,
+    "monitoring.regex.full_match": lambda found, given: re.fullmatch(given[0], found) is not None,
+}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _JOIN = re.compile(r"AND\s+")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -74,14 +85,21 @@ def _terms(text: str) -> Iterator[Callable[[Mapping[str, Any]], bool]]:
 
 
 def _term(found: "re.Match[str]") -> Callable[[Mapping[str, Any]], bool]:
-    field, operator, value = found["field"], found["operator"], found["value"]
-    wanted = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
-    is_not = bool(found["not"])
+    field, operator, is_not = found["field"], found["operator"], bool(found["not"])
+    compared = _by_function(found) if found["function"] else partial(_compared, operator=operator, wanted=_plain(found))
+    return lambda resource: compared(value_at(resource, field)) != is_not
 
-    def fits(resource: Mapping[str, Any]) -> bool:
-        return _compared(value_at(resource, field), operator, wanted) != is_not
 
-    return fits
+def _plain(found: "re.Match[str]") -> str:
+    text = found["value"]
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
+
+
+def _by_function(found: "re.Match[str]") -> Callable[[Any], bool]:
+    function, given = _FUNCTIONS.get(found["function"]), _TEXT.findall(found["arguments"])
+    if function is None or not given or found["operator"] not in ("=", "!="):
+        raise Refusal("UNIMPLEMENTED", f"The local cloud does not understand this filter: {found[0].strip()}")
+    return lambda value: function("" if value is None else str(value), given) != (found["operator"] == "!=")
 
 
 def _compared(found: Any, operator: str, wanted: str) -> bool:

@@ -5,6 +5,7 @@ import secrets
 from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.call import Call
 from infra.localcloud.gcp.errors import Json, invalid, precondition
+from infra.localcloud.gcp.filters import matches
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 
@@ -55,6 +56,9 @@ def _complete_policy(call: Call, record: Record) -> None:
     for condition in conditions:
         if not condition.get("name", "").startswith(f"{record.name}/conditions/"):
             condition["name"] = f"{record.name}/conditions/{secrets.randbelow(9 * 10**17) + 10**17}"
+    for condition in conditions:
+        if threshold := condition.get("conditionThreshold"):
+            matches(threshold.get("filter", ""))
     record.body.setdefault("enabled", True)
     for channel in record.body.get("notificationChannels", []):
         if call.cloud.store.find(CHANNELS, channel) is None:

@@ -4,10 +4,12 @@ import math
 import re
 import statistics
 import threading
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from infra.localcloud.gcp.errors import Json, Refusal, invalid
@@ -47,7 +49,7 @@ class OneSeries:
     Attributes:
         metric, resource: `{type, labels}`.
         kind: GAUGE, DELTA or CUMULATIVE.
-        value_type: INT64, DOUBLE or BOOL.
+        value_type: INT64, DOUBLE, BOOL or DISTRIBUTION; of a distribution each point is one sample.
         points: by their time.
     """
 
@@ -105,6 +107,10 @@ class AllSeries:
         """Count events: a point of a DELTA metric of whole numbers."""
         self.add(metric, resource, point, kind="DELTA", value_type="INT64")
 
+    def sample(self, metric: Json, resource: Json, point: Point) -> None:
+        """Keep a sample of a distribution, such as one request's latency."""
+        self.add(metric, resource, point, kind="DELTA", value_type="DISTRIBUTION")
+
     def select(self, text: str, begin: datetime, end: datetime) -> list[OneSeries]:
         """Return the series that fit a filter and have points after `begin` until `end`, with these points.
 
@@ -115,14 +121,15 @@ class AllSeries:
             raise invalid("The filter must specify metric.type.", field="filter")
         fits = matches(text)
         with self._lock:
-            found = [
-                OneSeries(one.metric, one.resource, one.kind, one.value_type, list(one.points))
-                for one in self._kept.values()
-                if fits(one.selectable)
-            ]
-        for one in found:
-            one.points = [point for point in one.points if begin < point.end <= end or point.end == begin == end]
+            chosen = [one for one in self._kept.values() if fits(one.selectable)]
+            found = [replace(one, points=_between(one.points, begin, end)) for one in chosen]
         return [one for one in found if one.points]
+
+
+def _between(points: list[Point], begin: datetime, end: datetime) -> list[Point]:
+    """Return the points after `begin` until `end`; those of one moment, where both are the same."""
+    first = bisect_left if begin == end else bisect_right
+    return points[first(points, begin, key=attrgetter("end")) : bisect_right(points, end, key=attrgetter("end"))]
 
 
 def aggregated(series: list[OneSeries], how: Aggregation, begin: datetime, end: datetime) -> list[OneSeries]:
@@ -146,6 +153,8 @@ def _aligned(one: OneSeries, how: Aggregation, begin: datetime, end: datetime) -
     name = how.aligner.removeprefix("ALIGN_")
     if name in ("RATE", "DELTA") and one.kind == "GAUGE":
         raise invalid(f"{how.aligner} does not fit a GAUGE metric.", field="aggregation.perSeriesAligner")
+    if one.value_type == "DISTRIBUTION" and not name.startswith("PERCENTILE_"):
+        raise Refusal("UNIMPLEMENTED", f"The local cloud aligns distributions to percentiles, not by {how.aligner}.")
     points, window = [], timedelta(seconds=how.period_seconds)
     stop = end
     while stop > begin:

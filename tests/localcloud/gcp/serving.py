@@ -66,6 +66,8 @@ def served(home: Path) -> Iterator[Served]:
     """Serve a new local Google Cloud until the block ends."""
     server = uvicorn.Server(uvicorn.Config("", host="127.0.0.1", port=0, log_level="warning", access_log=False))
     socket = server.config.bind_socket()
+    # Requests wait here until the server is up.
+    socket.listen()
     cloud = Cloud(endpoint_url=f"http://127.0.0.1:{socket.getsockname()[1]}", home=home)
     server.config.app = application(cloud)
     thread = threading.Thread(target=server.run, args=([socket],), daemon=True)

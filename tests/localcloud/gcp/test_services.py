@@ -1,6 +1,8 @@
 """What single services do beside keeping records, by Google's own clients."""
 
+import base64
 import itertools
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -277,36 +279,66 @@ def test_time_series_are_aligned_and_reduced(gcp: Served) -> None:
         series.create(name=PROJECT, body={"timeSeries": [google]}).execute()
 
 
-def test_an_alert_opens_while_its_condition_holds(gcp: Served) -> None:
-    """Protects: a release can watch a policy's alerts: open while the metric is over the threshold, closed after."""
+def test_an_alert_opens_while_its_condition_holds(gcp: Served, topic: str, subscription: str) -> None:
+    """Protects: a release can watch a policy's alerts: open while the metric is over the threshold, and told so."""
     monitoring = gcp.client("monitoring", "v3").projects()
-    metric = {"type": f"custom.googleapis.com/{fresh('errors')}"}
-    resource = {"type": "global", "labels": {}}
+    channel = {"type": "pubsub", "labels": {"topic": topic}}
+    channel = monitoring.notificationChannels().create(name=PROJECT, body=channel).execute()
+    metric = {"type": f"custom.googleapis.com/{fresh('errors')}", "labels": {"code": "503"}}
     threshold = {
-        "filter": f'metric.type="{metric["type"]}"',
+        "filter": f'metric.type = "{metric["type"]}" AND metric.labels.code = starts_with("5")',
         "comparison": "COMPARISON_GT",
         "thresholdValue": 5,
         "duration": "0s",
-        "aggregations": [{"alignmentPeriod": "60s", "perSeriesAligner": "ALIGN_MAX"}],
+        "aggregations": [
+            {"alignmentPeriod": "60s", "perSeriesAligner": "ALIGN_SUM", "crossSeriesReducer": "REDUCE_SUM"}
+        ],
     }
     conditions = [{"displayName": "many errors", "conditionThreshold": threshold}]
     body = {"displayName": "errors", "combiner": "OR", "conditions": conditions}
-    policy = monitoring.alertPolicies().create(name=PROJECT, body=body).execute()
+    policy = (
+        monitoring.alertPolicies()
+        .create(name=PROJECT, body={**body, "notificationChannels": [channel["name"]]})
+        .execute()
+    )
 
     def states() -> list[str]:
         found = monitoring.alerts().list(parent=PROJECT, filter=f'policy.name="{policy["name"]}"').execute()
         return [one["state"] for one in found.get("alerts", [])]
 
-    kept = gcp.cloud.part(AllSeries)
+    kept, now = gcp.cloud.part(AllSeries), datetime.now(UTC)
+    other = {**metric, "labels": {"code": "404"}}
+    for counted, ago, count in ((metric, 120, 100.0), (metric, 0, 5.0), (other, 0, 100.0)):
+        kept.count(counted, {"type": "global"}, Point(now - timedelta(seconds=ago), count))
     assert states() == []
-    kept.add(metric, resource, Point(datetime.now(UTC) - timedelta(seconds=61), 100.0))
-    assert states() == []
-    kept.add(metric, resource, Point(datetime.now(UTC), 7.0))
+    kept.count({**metric, "labels": {"code": "500"}}, {"type": "global"}, Point(now, 1.0))
     assert states() == ["OPEN"]
     assert states() == ["OPEN"]
     change = {**policy, "enabled": False}
     monitoring.alertPolicies().patch(name=policy["name"], updateMask="enabled", body=change).execute()
     assert states() == ["CLOSED"]
+    told = [json.loads(base64.b64decode(one["message"]["data"]))["incident"] for one in pulled(gcp, subscription)]
+    assert [(one["state"], one["policy_name"]) for one in told] == [("open", "errors"), ("closed", "errors")]
+
+
+def test_latencies_are_aligned_to_percentiles(gcp: Served) -> None:
+    """Protects: a distribution's percentile is that of its samples; how else to align it is not made up."""
+    metric, resource = {"type": f"custom.googleapis.com/{fresh('latency')}"}, {"type": "global"}
+    end = datetime.now(UTC)
+    for value in range(101):
+        gcp.cloud.part(AllSeries).sample(metric, resource, Point(end, float(value)))
+    asked = {
+        "name": PROJECT,
+        "filter": f'metric.type="{metric["type"]}"',
+        "interval_startTime": text(end - timedelta(seconds=60)),
+        "interval_endTime": text(end),
+        "aggregation_alignmentPeriod": "60s",
+    }
+    series = gcp.client("monitoring", "v3").projects().timeSeries()
+    answer = series.list(**asked, aggregation_perSeriesAligner="ALIGN_PERCENTILE_99").execute()
+    assert answer["timeSeries"][0]["points"][0]["value"] == {"doubleValue": 99.0}
+    with google_refusal(501, "UNIMPLEMENTED"):
+        series.list(**asked, aggregation_perSeriesAligner="ALIGN_MEAN").execute()
 
 
 def test_a_channel_in_use_is_deleted_by_force_only(gcp: Served) -> None:
