@@ -13,11 +13,14 @@ from components.storage import EXPIRING, PIPELINES, READS, SERVING, WRITES, Stor
 ENCRYPTING = ("aiplatform", "storage")
 """The services that use the key, each under its own account: whoever reads an object needs no right to the key."""
 
-ALSO_READS: Mapping[Role, tuple[str, ...]] = {"serving": (f"{SERVING}/*",), "pipeline": (f"{PIPELINES}/*",)}
-ALSO_WRITES: Mapping[Role, tuple[str, ...]] = {"pipeline": (f"{PIPELINES}/*",)}
-"""What Vertex AI needs beside: containers read their settings, and a pipeline keeps notes of each run in the bucket.
+OTHER_READS: Mapping[Role, tuple[str, ...]] = {"serving": (f"{SERVING}/*",), "pipeline": (f"{PIPELINES}/*",)}
+OTHER_WRITES: Mapping[Role, tuple[str, ...]] = {"pipeline": (f"{PIPELINES}/*",)}
+"""Where Vertex AI works otherwise than SageMaker.
 
-Source: https://cloud.google.com/vertex-ai/docs/pipelines/configure-project#service-account
+Serving containers read their settings, but no model: they have the copy of it that Vertex AI made at its upload. A
+pipeline keeps notes of each run in the bucket.
+Sources: https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements#model_artifacts and
+https://cloud.google.com/vertex-ai/docs/pipelines/configure-project#service-account
 """
 
 ROTATION = "7776000s"
@@ -96,8 +99,8 @@ class GcpStorage(pulumi.ComponentResource):
         return name
 
     def _access(self, role: Role) -> list[Mapping[str, Any]]:
-        reads, writes = (*READS.get(role, ()), *ALSO_READS.get(role, ())), _written(role)
-        # What an endpoint's containers read are objects that they know; the others list them.
+        reads, writes = OTHER_READS.get(role) or READS[role], OTHER_WRITES.get(role) or _written(role)
+        # What an endpoint's containers read is an object that they know; the others list theirs.
         listed = () if role == "serving" else reads
         found = self.bucket.apply(lambda bucket: covering(bucket, reads, listed))
         made = self.bucket.apply(lambda bucket: covering(bucket, writes))
@@ -109,8 +112,7 @@ class GcpStorage(pulumi.ComponentResource):
 
 def _written(role: Role) -> tuple[str, ...]:
     """Return what a role writes: MLflow's artifacts go through its server, which alone writes them."""
-    own = tuple(pattern for pattern in WRITES.get(role, ()) if role == "tracking" or not pattern.startswith("mlflow/"))
-    return (*own, *ALSO_WRITES.get(role, ()))
+    return tuple(pattern for pattern in WRITES[role] if role == "tracking" or not pattern.startswith("mlflow/"))
 
 
 def covering(bucket: str, patterns: Sequence[str], listed: Sequence[str] = ()) -> str:

@@ -40,6 +40,25 @@ def download(uri: str, folder: Path) -> int:
     return count
 
 
+def read(uri: str) -> bytes | None:
+    """Return the content of one object, without looking at others; None where there is none.
+
+    Raises:
+        JobError: Cloud Storage refuses.
+    """
+    from googleapiclient.errors import HttpError
+
+    bucket, name = split(uri)
+    with told(uri), client("storage", "v1") as storage:
+        try:
+            content: bytes = storage.objects().get_media(bucket=bucket, object=name).execute(num_retries=RETRIES)
+        except HttpError as error:
+            if error.resp.status != 404:
+                raise
+            return None
+    return content
+
+
 def upload(folder: Path, uri: str) -> int:
     """Copy all files of a folder below a gs:// URI; return how many.
 

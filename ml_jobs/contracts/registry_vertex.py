@@ -52,6 +52,7 @@ class VertexRegistry:
         if settings.model_package_group is None or settings.image is None or settings.use_case is None:
             raise JobError("the registry on Vertex AI needs STILE_MODEL_PACKAGE_GROUP, STILE_IMAGE and STILE_USE_CASE")
         environment = {"STILE_CLOUD": "gcp", "STILE_MODEL": settings.model, "STILE_USE_CASE": settings.use_case}
+        environment |= {name: os.environ[name] for name in ("STILE_SERVING_URI",) if os.environ.get(name)}
         parent = f"projects/{project(os.environ)}/locations/{location(os.environ)}"
         return cls(settings.model_package_group, settings.image, environment, parent)
 
@@ -102,6 +103,8 @@ class VertexRegistry:
             "displayName": self._group,
             "versionDescription": entry.reason[:MAX_DESCRIPTION_CHARACTERS],
             "labels": {STATUS: LABELS[entry.status], CANDIDATE: entry.candidate},
+            # By the key of its endpoint: https://cloud.google.com/vertex-ai/docs/general/cmek
+            **({"encryptionSpec": {"kmsKeyName": key}} if (key := os.environ.get("STILE_KMS_KEY")) else {}),
             "metadata": about,
             "artifactUri": entry.model_uri,
             "containerSpec": {

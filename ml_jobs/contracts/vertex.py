@@ -90,10 +90,11 @@ def serve(arguments: Sequence[str]) -> None:
     """
     if arguments:
         raise JobError(f"`serve` takes its parameters from the environment, not {' '.join(arguments)}")
-    missing = [name for name in ("AIP_STORAGE_URI", "STILE_USE_CASE") if not os.environ.get(name)]
+    environ = deployed(os.environ)
+    missing = [name for name in ("AIP_STORAGE_URI", "STILE_USE_CASE") if not environ.get(name)]
     if missing:
         raise JobError(f"{' and '.join(missing)} is not set; `serve` needs it")
-    port = os.environ.get("AIP_HTTP_PORT") or "8080"
+    port = environ.get("AIP_HTTP_PORT") or "8080"
     if not (port.isascii() and port.isdigit()):
         raise JobError(f"AIP_HTTP_PORT is {port!r}; it must be a port's number")
     from ml_jobs import http_server
@@ -103,11 +104,36 @@ def serve(arguments: Sequence[str]) -> None:
 
     thread = prediction_thread()
     with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
-        cloud_storage.download(os.environ["AIP_STORAGE_URI"], Path(scratch))
-        predictor = load_predictor(Path(scratch), load(os.environ["STILE_USE_CASE"]), thread, os.environ)
-    app = routed(make_app(predictor, thread), os.environ)
-    http_server.run(app, http_server.listening_socket(bind_host(os.environ, ENDPOINT), int(port)))
+        cloud_storage.download(environ["AIP_STORAGE_URI"], Path(scratch))
+        predictor = load_predictor(Path(scratch), load(environ["STILE_USE_CASE"]), thread, environ)
+    app = routed(make_app(predictor, thread), environ)
+    http_server.run(app, http_server.listening_socket(bind_host(environ, ENDPOINT), int(port)))
     thread.shutdown()
+
+
+def deployed(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return a serving container's variables: those of its version, and over them those of its deployment.
+
+    Vertex AI hands a deployment none. They lie in `<STILE_SERVING_URI>/<AIP_ENDPOINT_ID>/<AIP_DEPLOYED_MODEL_ID>.json`;
+    a model that somebody else deployed has no such object, and serves with its version's.
+
+    Raises:
+        JobError: Cloud Storage refuses, or the object is not one of variables.
+    """
+    folder, *ids = (environ.get(name, "") for name in ("STILE_SERVING_URI", "AIP_ENDPOINT_ID", "AIP_DEPLOYED_MODEL_ID"))
+    if not (folder and all(ids)):
+        return dict(environ)
+    uri = f"{folder.rstrip('/')}/{'/'.join(ids)}.json"
+    content = cloud_storage.read(uri)
+    if content is None:
+        return dict(environ)
+    try:
+        told = json.loads(content)
+    except ValueError as error:
+        raise JobError(f"{uri} is not JSON: {error}") from error
+    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+        raise JobError(f"{uri} must be an object of variables, each a text")
+    return {**environ, **told}
 
 
 def routed(app: "Starlette", environ: Mapping[str, str]) -> "Starlette":

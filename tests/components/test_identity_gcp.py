@@ -11,7 +11,7 @@ from components.naming import Naming, longest_names
 from components.pipeline.chain import value_chain
 from components.stages import JOBS, Role, StepRole
 from components.storage import READS, WRITES
-from components.storage.gcp import ALSO_READS, ALSO_WRITES, covering
+from components.storage.gcp import OTHER_READS, OTHER_WRITES, covering
 from tests.components.mocked import Declared, Made
 from tests.components.test_identity import path
 
@@ -89,10 +89,10 @@ def _holds(part: str, name: str, prefix: str) -> bool:
 @pytest.mark.parametrize("role", get_args(Role))
 def test_each_role_reads_and_writes_its_own_folders_only(declared: Declared, role: Role) -> None:
     """The conditions say what the table of folders says: for every object, one by one."""
-    reads = (*READS.get(role, ()), *ALSO_READS.get(role, ()))
-    writes = [*WRITES.get(role, ()), *ALSO_WRITES.get(role, ())]
+    reads = OTHER_READS.get(role) or READS[role]
+    writes = OTHER_WRITES.get(role) or WRITES[role]
     if role != "tracking":  # MLflow's server writes the artifacts of all
-        writes = [pattern for pattern in writes if not pattern.startswith("mlflow/")]
+        writes = tuple(pattern for pattern in writes if not pattern.startswith("mlflow/"))
     for given, patterns in (("objectViewer", reads), ("objectCreator", writes)):
         condition = on_bucket(declared, role, given)
         for name in OBJECTS:

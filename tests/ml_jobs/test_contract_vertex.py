@@ -301,6 +301,39 @@ def test_serve_answers_under_the_routes_that_the_platform_names(
     assert (refused.status_code, refused.json()["error"]["path"]) == (400, "instances")
 
 
+def settings(bucket: ground.Bucket, tmp_path: Path, content: str) -> dict[str, str]:
+    """A container's variables with these settings of its deployment in the bucket."""
+    (tmp_path / "serving" / "12").mkdir(parents=True)
+    (tmp_path / "serving" / "12" / "34.json").write_text(content)
+    bucket.put_folder("serving", tmp_path / "serving")
+    told = {"STILE_SERVING_URI": bucket.uri("serving"), "AIP_ENDPOINT_ID": "12", "AIP_DEPLOYED_MODEL_ID": "34"}
+    return {**bucket.environment, **told, "STILE_MODEL_VERSION": "of the image"}
+
+
+def test_a_deployments_variables_stand_over_its_versions(
+    bucket: ground.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vertex AI gives a deployment none of its own; one that somebody else made goes on with its version's."""
+    environ = settings(bucket, tmp_path, '{"STILE_MODEL_VERSION": "3", "STILE_CAPTURE_SHARE": "0.2"}')
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    found = vertex.deployed(environ)
+    assert (found["STILE_MODEL_VERSION"], found["STILE_CAPTURE_SHARE"]) == ("3", "0.2")
+    assert vertex.deployed({**environ, "AIP_DEPLOYED_MODEL_ID": "35"})["STILE_MODEL_VERSION"] == "of the image"
+    assert vertex.deployed({**environ, "STILE_SERVING_URI": ""})["STILE_MODEL_VERSION"] == "of the image"
+
+
+@pytest.mark.parametrize(("content", "told"), [("{", "is not JSON"), ('{"PORT": 1}', "each a text"), ("[]", "object")])
+def test_settings_that_are_none_are_told(
+    bucket: ground.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, told: str
+) -> None:
+    environ = settings(bucket, tmp_path, content)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(JobError, match=f"serving/12/34.json .*{told}"):
+        vertex.deployed(environ)
+
+
 def test_serve_ends_where_the_registered_model_is_not_there(
     bucket: ground.Bucket, use_case: UseCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

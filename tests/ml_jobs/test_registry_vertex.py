@@ -115,6 +115,20 @@ def test_a_version_says_what_it_is_and_why(
     }
 
 
+def test_a_version_is_made_for_its_endpoint(
+    vertex: Ground, group: str, image: str, model_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the key of its endpoint, which takes no other, and with the address below which its settings will lie."""
+    key = f"{gcp_ground.PLACE}/keyRings/ours/cryptoKeys/ours"
+    monkeypatch.setenv("STILE_KMS_KEY", key)
+    monkeypatch.setenv("STILE_SERVING_URI", "gs://ours/serving")
+    told = {"STILE_CLOUD": "gcp", "STILE_MODEL": "flights", "STILE_MODEL_PACKAGE_GROUP": group, "STILE_IMAGE": image}
+    version = open_registry(read_settings(told, use_case="flight_delays")).register(entry(model_uri))
+    model = shown(vertex, version.identifier)
+    assert model["encryptionSpec"] == {"kmsKeyName": key}
+    assert {"name": "STILE_SERVING_URI", "value": "gs://ours/serving"} in model["containerSpec"]["env"]
+
+
 def test_the_same_candidate_of_an_execution_is_registered_once(
     vertex: Ground, registry: VertexRegistry, group: str, model_uri: str
 ) -> None:
