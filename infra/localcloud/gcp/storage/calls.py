@@ -113,7 +113,7 @@ class Api:
         return extra | known
 
     def body(self, method: Method, given: Any) -> JSON:
-        """The body in one form; unlike elsewhere a null stays, since a merge patch removes with it.
+        """The body in one form; a patch keeps its nulls, since a merge patch removes with them.
 
         Raises:
             Refusal: 400 for a field that the schema does not have, or a value that is not of its type.
@@ -122,7 +122,7 @@ class Api:
             checked = checked_body(method, given)
         except errors.Refusal as refusal:
             raise _in_our_words(refusal) from refusal
-        return _with_nulls(given, checked) if isinstance(given, dict) else checked
+        return _with_nulls(given, checked) if method.verb_name == "patch" and isinstance(given, dict) else checked
 
     def answer(self, method: str, body: JSON, fields: str | None) -> JSON:
         """Check an answer of a method against the vendor's schema; return it, or the fields of it that are wanted.

@@ -49,6 +49,7 @@ class MediaWriter:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._crc32c = 0
         self._file: BinaryIO | None = None
+        self._finished = False
         path.touch(exist_ok=False)
 
     def write(self, data: bytes) -> None:
@@ -71,12 +72,14 @@ class MediaWriter:
         return {"crc32c": _text(self._crc32c.to_bytes(4, "big")), "md5Hash": _text(self._md5.digest())}
 
     def finish(self, components: int | None = None) -> Media:
-        """No more bytes come."""
+        """No more bytes come; whoever gets the media looks after the file from now on."""
         self.rest()
+        self._finished = True
         sums = self.checksums()
         return Media(self.path, self.size, sums["crc32c"], None if components else sums["md5Hash"], components)
 
     def discard(self) -> None:
-        """Forget the bytes."""
+        """Forget the bytes, unless they were finished: then an object may have them."""
         self.rest()
-        self.path.unlink(missing_ok=True)
+        if not self._finished:
+            self.path.unlink(missing_ok=True)

@@ -126,6 +126,15 @@ def test_metadata_is_merged_by_patch_and_replaced_by_update(bucket: Any) -> None
     assert (read.metadata, read.content_language, read.size) == (None, "de", 43)
 
 
+def test_null_is_nothing_where_nothing_is_merged(http: httpx.Client, bucket: Any) -> None:
+    bucket.blob("x").upload_from_string("x")
+    path = f"/storage/v1/b/{bucket.name}/o/x"
+    body = {"metadata": {"a": None, "b": "1"}, "contentLanguage": None, "contentType": "text/plain"}
+    copied = http.post(f"{path}/rewriteTo/b/{bucket.name}/o/y", json=body).json()["resource"]
+    assert (copied["metadata"], "contentLanguage" in copied) == ({"b": "1"}, False)
+    assert http.put(path, json=body).json()["metadata"] == {"b": "1"}
+
+
 def test_noncurrent_generations_stay_until_they_are_named(client: Any, bucket: Any) -> None:
     bucket.versioning_enabled = True
     bucket.patch()

@@ -144,7 +144,7 @@ def requests(draw: st.DrawFn) -> httpx.Request:
     return httpx.Request(method.verb, prefix + path, params=query, content=content, headers=headers)
 
 
-@settings(parent=ANY, max_examples=400)
+@settings(parent=ANY, max_examples=200)
 @given(request=requests())
 def test_no_request_is_answered_with_5xx_but_501(
     store: Any, client: Any, http: httpx.Client, request: httpx.Request
