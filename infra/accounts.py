@@ -60,5 +60,12 @@ def _gcp(endpoint_url: str, state_dir: Path) -> dict[str, str]:
     }
 
 
+PLACES: Mapping[str, Mapping[str, str]] = {
+    "aws": {},
+    "gcp": {"gcp:project": "GOOGLE_CLOUD_PROJECT", "gcp:region": "GOOGLE_CLOUD_LOCATION"},
+}
+"""Cloud -> key of a stack's file -> the variable by which the cloud's clients are told the same; on AWS an account's
+credentials and their own settings say it."""
+
 LOCAL_ACCOUNTS: Mapping[str, Callable[[str, Path], dict[str, str]]] = {"aws": _aws, "gcp": _gcp}
 """Cloud -> the variables of its local account, given the local cloud's address and the state directory."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from infra.accounts import LOCAL_ACCOUNTS
+from infra.accounts import LOCAL_ACCOUNTS, PLACES
 from infra.errors import ConfigError, Problem, UsageError
 from infra.guards import LOCAL_PREFIX
 from infra.localcloud.lifecycle import LocalCloud
@@ -154,12 +154,20 @@ def variables(
         "STILE_PYTHON": sys.executable,
         "STILE_STATE_DIR": str(environment.state_dir),
     }
+    found |= place(environment)
     if environment.is_local:
         found |= local_variables(environment, cloud)
     for output, name in FROM_OUTPUTS.items():
         if outputs and outputs.get(output):
             found[name] = str(outputs[output])
     return found
+
+
+def place(environment: Environment) -> dict[str, str]:
+    """Return where an environment stands, for clients that the stack's file does not reach."""
+    told = PLACES[environment.cloud]
+    config = read_config(environment.config_path) if told else {}
+    return {variable: str(config[key]) for key, variable in told.items() if key in config}
 
 
 def local_variables(environment: Environment, cloud: LocalCloud | None) -> dict[str, str]:

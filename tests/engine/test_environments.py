@@ -87,6 +87,15 @@ def test_a_local_google_cloud_is_all_that_its_environment_reaches(clone: Path) -
     assert list(against_local(found, "gcp")) == []
 
 
+def test_clients_are_told_where_a_real_environment_stands(clone: Path) -> None:
+    """Project and region are the stack's; the credentials stay the user's own."""
+    config = "config:\n  stile:cloud: gcp\n  gcp:project: ours\n  gcp:region: europe-west4\n"
+    (clone / "stacks" / "Pulumi.production.yaml").write_text(config)
+    found = variables(find_environment("production", clone), TOOLS)
+    told = {name: value for name, value in found.items() if name.startswith(("GOOGLE_", "CLOUDSDK_"))}
+    assert told == {"GOOGLE_CLOUD_PROJECT": "ours", "GOOGLE_CLOUD_LOCATION": "europe-west4"}
+
+
 LEADS_AWAY = [
     ("STILE_GCP_ENDPOINT", "", "is not set"),
     ("STILE_GCP_ENDPOINT", "https://storage.googleapis.com", "does not lead to this machine"),
