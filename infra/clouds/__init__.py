@@ -14,7 +14,7 @@ RunStatus = Literal["running", "succeeded", "failed", "stopped"]
 StepStatus = Literal["starting", "running", "succeeded", "failed", "stopped"]
 
 # cloud -> dotted name of the module that has a function `connect`
-CLOUDS = {"aws": "infra.clouds.aws"}
+CLOUDS = {"aws": "infra.clouds.aws", "gcp": "infra.clouds.gcp"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Live:
         status: in the cloud's word.
         is_serving: whether it answers, be it while it changes.
         is_steady: whether nothing is under way, and nothing failed.
-        config: the name of what is live: on SageMaker the endpoint configuration.
+        config: the name of what is live: on SageMaker the endpoint configuration, on Vertex AI the deployed model's id.
         version, sha256: of the model that is live; None where its container was not told.
         since: when what is live began to serve.
         reason: why the last change failed, in the cloud's words; None if it did not.
@@ -195,7 +195,7 @@ def connect(cloud: str, variables: Mapping[str, str]) -> Cloud:
     """Connect to the cloud of an environment.
 
     Args:
-        cloud: `aws`.
+        cloud: `aws` or `gcp`.
         variables: the environment's own variables (region; for local clouds also endpoint and credentials).
 
     Raises:
