@@ -14,6 +14,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,21 +66,53 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         JobError: there is no such module, an address cannot be read or written, or the module says so.
     """
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
+        step = read_step(arguments, Path(scratch))
+        main = _main_of(step.module)
+        _fetch(step.inputs, step.read)
+        for name in step.outputs:
+            (step.written / name).mkdir(parents=True)
+        main(step.arguments)
+        for name, uri in step.outputs.items():
+            cloud_storage.upload(step.written / name, uri)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What `run` is asked for.
+
+    Attributes:
+        module: whose `main` runs.
+        arguments: what it gets.
+        inputs: name -> gs:// URI, to be fetched into `read`/name.
+        outputs: name -> gs:// URI, of what the module leaves in `written`/name.
+    """
+
+    module: str
+    arguments: list[str]
+    inputs: Folders
+    outputs: Folders
+    read: Path
+    written: Path
+
+
+def read_step(arguments: Sequence[str], scratch: Path) -> Step:
+    """Read the command line of `run`, for folders below `scratch`.
+
+    Raises:
+        JobError: an input or output is malformed.
+    """
     parser = _parser("run")
     parser.add_argument("module")
     parser.add_argument("--output", action="append", default=[], metavar="NAME=URI")
     given, rest = parser.parse_known_args(arguments)
-    inputs, targets = _folders(given.input, "--input"), _folders(given.output, "--output")
-    main = _main_of(given.module)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
-        fetched = _fetch(inputs, Path(scratch) / "input")
-        folders = {name.partition("/")[0]: Path(scratch) / "input" / name.partition("/")[0] for name in fetched}
-        outputs = {name: Path(scratch) / "output" / name for name in targets}
-        for folder in outputs.values():
-            folder.mkdir(parents=True)
-        main([*rest, *(word for name, path in {**folders, **outputs}.items() for word in (f"--{name}", str(path)))])
-        for name, uri in targets.items():
-            cloud_storage.upload(outputs[name], uri)
+    inputs, outputs = _folders(given.input, "--input"), _folders(given.output, "--output")
+    read, written = scratch / "input", scratch / "output"
+    # Inputs below one name share a folder.
+    folders = {name.partition("/")[0]: read / name.partition("/")[0] for name in inputs}
+    folders |= {name: written / name for name in outputs}
+    options = [word for name, folder in folders.items() for word in (f"--{name}", str(folder))]
+    return Step(given.module, [*rest, *options], inputs, outputs, read, written)
 
 
 def serve(arguments: Sequence[str]) -> None:
