@@ -9,23 +9,43 @@ Status = Literal["there", "none", "missing", "gone"]
 
 # Stage -> what a person looks for there: type and name of the kind; the other types below the stage are its details.
 SHOWN: Mapping[str, Mapping[str, str]] = {
-    "storage": {"aws:s3/bucket:Bucket": "S3 bucket", "aws:kms/alias:Alias": "key"},
-    "images": {"aws:ecr/repository:Repository": "ECR repository", "stile:images:Image": "image"},
-    "identity": {"aws:iam/role:Role": "IAM role"},
+    "storage": {
+        "aws:s3/bucket:Bucket": "S3 bucket",
+        "aws:kms/alias:Alias": "key",
+        "gcp:storage/bucket:Bucket": "Cloud Storage bucket",
+        "gcp:kms/cryptoKey:CryptoKey": "key",
+    },
+    "images": {
+        "aws:ecr/repository:Repository": "ECR repository",
+        "gcp:artifactregistry/repository:Repository": "Artifact Registry repository",
+        "stile:images:Image": "image",
+    },
+    "identity": {"aws:iam/role:Role": "IAM role", "gcp:serviceaccount/account:Account": "service account"},
     "tracking": {
         "aws:sagemaker/mlflowApp:MlflowApp": "MLflow App",
         "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": "MLflow tracking server",
+        "gcp:cloudrunv2/service:Service": "Cloud Run service",
+        "gcp:sql/databaseInstance:DatabaseInstance": "Cloud SQL instance",
     },
     "training": {},
     "registry": {"aws:sagemaker/modelPackageGroup:ModelPackageGroup": "model package group"},
-    "pipeline": {"aws:sagemaker/pipeline:Pipeline": "SageMaker pipeline"},
-    "endpoint": {"aws:sagemaker/endpoint:Endpoint": "SageMaker endpoint"},
+    "pipeline": {
+        "aws:sagemaker/pipeline:Pipeline": "SageMaker pipeline",
+        "gcp:storage/bucketObject:BucketObject": "Vertex AI pipeline",
+    },
+    "endpoint": {
+        "aws:sagemaker/endpoint:Endpoint": "SageMaker endpoint",
+        "gcp:vertex/aiEndpoint:AiEndpoint": "Vertex AI endpoint",
+    },
     "monitoring": {
         "aws:cloudwatch/metricAlarm:MetricAlarm": "CloudWatch alarm",
         "aws:cloudwatch/dashboard:Dashboard": "dashboard",
         "aws:sns/topic:Topic": "SNS topic",
+        "gcp:monitoring/alertPolicy:AlertPolicy": "alert policy",
+        "gcp:monitoring/dashboard:Dashboard": "dashboard",
+        "gcp:pubsub/topic:Topic": "Pub/Sub topic",
     },
-    "budget": {"aws:budgets/budget:Budget": "AWS budget"},
+    "budget": {"aws:budgets/budget:Budget": "AWS budget", "gcp:billing/budget:Budget": "Google Cloud budget"},
 }
 # What a stage is that has nothing of its own in the state: used as it was given, or of another kind.
 OTHERWISE = {
@@ -33,7 +53,8 @@ OTHERWISE = {
     "images": "a repository that exists: {image_uri}",
     "identity": "roles that exist: {job_role_arn}",
     "tracking": "an MLflow that exists: {tracking_uri}",
-    "training": "SageMaker jobs of that image; no resource of its own",
+    "training": "jobs of that image; no resource of its own",
+    "registry": "models that begin with their first version; no resource of its own",
 }
 NOT_YET = {"endpoint": "no endpoint: nothing is released"}
 DIGEST = len("sha256:") + 12
@@ -86,12 +107,17 @@ class _Known(dict[str, Any]):
 
 
 def _shown(name: str, resources: Sequence[Mapping[str, Any]]) -> str:
-    found = {title: [one for one in resources if one["type"] == token] for token, title in SHOWN[name].items()}
+    titles = SHOWN[name]
+    found = {
+        title: [one for one in resources if titles.get(one["type"]) == title]
+        for title in dict.fromkeys(titles.values())
+    }
     return ", ".join(_counted(title, ones) for title, ones in found.items() if ones)
 
 
 def _counted(title: str, ones: Sequence[Mapping[str, Any]]) -> str:
-    return f"{title} {_called(ones[0])}" if len(ones) == 1 else f"{len(ones)} {title}s"
+    several = f"{title[:-1]}ies" if title.endswith("y") else f"{title}s"
+    return f"{title} {_called(ones[0])}" if len(ones) == 1 else f"{len(ones)} {several}"
 
 
 def _called(resource: Mapping[str, Any]) -> str:
@@ -99,7 +125,7 @@ def _called(resource: Mapping[str, Any]) -> str:
     outputs = resource.get("outputs", {})
     if "digest" in outputs:
         return str(outputs["digest"])[:DIGEST]
-    known = outputs.get("name") or outputs.get("bucket") or resource["id"]
+    known = outputs.get("displayName") or outputs.get("name") or outputs.get("bucket") or resource["id"]
     return str(known)
 
 

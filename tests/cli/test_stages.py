@@ -33,6 +33,18 @@ def test_one_is_named_and_several_are_counted() -> None:
     assert said["monitoring"] == ("there", "3 CloudWatch alarms")
 
 
+def test_each_cloud_is_told_in_its_own_words() -> None:
+    """What both call alike is told of the one that is there."""
+    policy = resource("Monitoring", "gcp:monitoring/alertPolicy:AlertPolicy")
+    dashboard = resource("Monitoring", "gcp:monitoring/dashboard:Dashboard")
+    endpoint = resource("Endpoint", "gcp:vertex/aiEndpoint:AiEndpoint", name="123456789", displayName="stile-flights")
+    said = found(policy, policy, dashboard, endpoint, resource("Registry"))
+    assert said["monitoring"] == ("there", "dashboard the-id, 2 alert policies")
+    assert said["endpoint"] == ("there", "Vertex AI endpoint stile-flights")
+    assert said["registry"] == ("there", "models that begin with their first version; no resource of its own")
+    assert found(resource("Monitoring", "aws:cloudwatch/dashboard:Dashboard"))["monitoring"][1] == "dashboard the-id"
+
+
 def test_before_the_first_release_there_is_rightly_no_endpoint() -> None:
     assert found(resource("Endpoint"))["endpoint"] == ("none", "no endpoint: nothing is released")
 
