@@ -30,6 +30,7 @@ MODULES = (
     "infra.localcloud.gcp.vertex.endpoints",
     "infra.localcloud.gcp.vertex.prediction",
     "infra.localcloud.gcp.vertex.custom_jobs",
+    "infra.localcloud.gcp.vertex.pipelines",
 )
 # Each has `routes(cloud)`, which returns starlette routes of its own; they go before everything else.
 ROUTED: tuple[str, ...] = ("infra.localcloud.gcp.storage.cloud",)

@@ -1,4 +1,4 @@
-"""Runs steps that depend on each other: as many at once as may be, none again, and none that is new after a failure."""
+"""Runs steps that depend on each other: as many at once as may be, none again, and none that needs a failed one."""
 
 import enum
 import graphlib
@@ -56,15 +56,18 @@ class DagRun:
     """One run of a graph that was checked.
 
     `execute` runs a step to its end, in a thread of its own, and says whether it succeeded; what it raises counts
-    as a failure.
+    as a failure. After one no step begins, or with `fail_slow` those that need no failed one still do.
     """
 
-    def __init__(self, nodes: Sequence[Node], execute: Callable[[str], bool], parallelism: int) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], execute: Callable[[str], bool], parallelism: int, *, fail_slow: bool = False
+    ) -> None:
         if parallelism < 1:
             raise ValueError(f"at least one step must be able to run, not {parallelism}")
         self._nodes = nodes
         self._execute = execute
         self._parallelism = parallelism
+        self._fail_slow = fail_slow
         self._stopped = threading.Event()
         self._ended: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
 
@@ -81,7 +84,8 @@ class DagRun:
         failed = False
         while True:
             waiting.extend(sorter.get_ready())
-            while waiting and running < self._parallelism and not failed and not self._stopped.is_set():
+            goes_on = self._fail_slow or not failed
+            while waiting and running < self._parallelism and goes_on and not self._stopped.is_set():
                 self._begin(waiting.pop(0))
                 running += 1
             if running == 0:

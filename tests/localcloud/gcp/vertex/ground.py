@@ -127,6 +127,18 @@ class Ground:
         found = self.gcp.client("storage", "v1").objects().list(bucket=self.bucket, prefix=prefix).execute()
         return [one["name"] for one in found.get("items", ())]
 
+    def account(self, *roles: str) -> str:
+        """Make a service account with roles on the project, and return its e-mail address."""
+        body = {"accountId": self.gcp.name("vertex-account")}
+        accounts = self.gcp.client("iam", "v1").projects().serviceAccounts()
+        email = str(accounts.create(name=f"projects/{PROJECT}", body=body).execute()["email"])
+        projects, name = self.gcp.client("cloudresourcemanager", "v3").projects(), f"projects/{PROJECT}"
+        policy = projects.getIamPolicy(resource=name, body={}).execute()
+        policy.setdefault("bindings", [])
+        policy["bindings"] += [{"role": role, "members": [f"serviceAccount:{email}"]} for role in roles]
+        projects.setIamPolicy(resource=name, body={"policy": policy}).execute()
+        return email
+
     def model(self, word: str, **more: Any) -> str:
         """Store a model of one word, and return the URI of its folder."""
         folder = self.gcp.name("models")

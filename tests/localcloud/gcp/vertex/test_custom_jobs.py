@@ -46,10 +46,7 @@ def image(vertex: Ground) -> str:
 @pytest.fixture(scope="module")
 def account(vertex: Ground) -> str:
     """A service account of the project."""
-    body = {"accountId": vertex.gcp.name("job-account")}
-    accounts = vertex.gcp.client("iam", "v1").projects().serviceAccounts()
-    email: str = accounts.create(name=f"projects/{PROJECT}", body=body).execute()["email"]
-    return email
+    return vertex.account("roles/storage.objectAdmin")
 
 
 @pytest.fixture(scope="module")
