@@ -216,28 +216,23 @@ CONTENTS = st.binary(max_size=60) | st.lists(st.sampled_from([b"\r\n", b"--", b"
 )
 
 
-@given(metadata=st.binary(max_size=30), content=CONTENTS, cuts=st.lists(st.integers(0, 300)), preamble=st.booleans())
+@given(
+    metadata=st.binary(max_size=30),
+    content=CONTENTS,
+    cuts=st.lists(st.integers(0, 300)),
+    preamble=st.sampled_from([[], [b"to be ignored"]]),
+    line=st.sampled_from([b"\r\n", b"\n"]),
+)
 def test_a_body_in_two_parts_is_read_in_whatever_pieces_it_comes(
-    metadata: bytes, content: bytes, cuts: list[int], preamble: bool
+    metadata: bytes, content: bytes, cuts: list[int], preamble: list[bytes], line: bytes
 ) -> None:
-    boundary = b"==bound=="
-    body = b"\r\n".join(
-        [
-            *([b"to be ignored"] if preamble else []),
-            b"--" + boundary,
-            b"Content-Type: application/json",
-            b"",
-            metadata,
-            b"--" + boundary,
-            b"Content-Type: text/x-part",
-            b"",
-            content,
-            b"--" + boundary + b"--",
-            b"",
-        ]
-    )
+    """Google's generated client ends its lines as Unix does."""
+    dashes = b"--==bound=="
+    first = [dashes, b"Content-Type: application/json", b"", metadata]
+    second = [dashes, b"Content-Type: text/x-part", b"", content]
+    body = line.join([*(preamble if line == b"\r\n" else []), *first, *second, dashes + b"--", b""])
     got: list[bytes] = []
-    parser = RelatedBody(boundary, got.append)
+    parser = RelatedBody(b"==bound==", got.append)
     ends = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
     for start, end in itertools.pairwise(ends):
         parser.feed(body[start:end])
