@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Folders = Mapping[str, str]
 ENDPOINT = "STILE_GCP_ENDPOINT"
-SCRATCH = "stile-"
 ROUTES = {"AIP_PREDICT_ROUTE": "/invocations", "AIP_HEALTH_ROUTE": "/ping"}
 """Vertex AI's routes, and what answers them."""
 
@@ -51,7 +50,7 @@ def train(arguments: Sequence[str]) -> None:
     if "features" not in inputs:
         raise JobError("the input `features` is missing: give --input=features=gs://<bucket>/<folder>")
     texts = {name: getattr(given, name) for name in candidate.HYPERPARAMETERS if getattr(given, name) is not None}
-    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
+    with _scratch() as scratch:
         fetched, model = _fetch(inputs, Path(scratch) / "input"), Path(scratch) / "model"
         candidate.train(texts, "the command line", fetched["features"], model)
         cloud_storage.upload(model, target)
@@ -66,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         JobError: there is no such module, an address cannot be read or written, or the module says so.
     """
-    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
+    with _scratch() as scratch:
         step = read_step(arguments, Path(scratch))
         main = _main_of(step.module)
         _fetch(step.inputs, step.read)
@@ -136,7 +135,7 @@ def serve(arguments: Sequence[str]) -> None:
     from ml_jobs.use_cases import load
 
     thread = prediction_thread()
-    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
+    with _scratch() as scratch:
         cloud_storage.download(environ["AIP_STORAGE_URI"], Path(scratch))
         predictor = load_predictor(Path(scratch), load(environ["STILE_USE_CASE"]), thread, environ)
     app = routed(make_app(predictor, thread), environ)
@@ -196,6 +195,12 @@ def routed(app: "Starlette", environ: Mapping[str, str]) -> "Starlette":
         if path not in own:
             app.router.routes.append(Route(path, endpoint, methods=[method]))
     return app
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder that goes at the end; below the container's root where it has no mount namespace of its own."""
+    root = os.environ.get("STILE_CONTAINER_ROOT")
+    return tempfile.TemporaryDirectory(prefix="stile-", dir=f"{root}/tmp" if root else None)
 
 
 def _parser(entry: str) -> argparse.ArgumentParser:

@@ -154,10 +154,12 @@ def test_a_module_that_fails_leaves_nothing(
 
 def test_a_stopped_job_ends_at_once_and_leaves_nothing(bucket: ground.Bucket, tmp_path: Path) -> None:
     """Vertex AI cancels a job with SIGTERM; as process 1 of its container it would not end by itself."""
-    program = "import threading\ndef main(arguments):\n    print('working', flush=True)\n    threading.Event().wait()\n"
+    program = (
+        "import threading\ndef main(arguments):\n    print(*arguments, flush=True)\n    threading.Event().wait()\n"
+    )
     (tmp_path / "waiting_program_of_a_test.py").write_text(program)
-    (tmp_path / "scratch").mkdir()
-    env = environment(**JOB, **bucket.environment, TMPDIR=str(tmp_path / "scratch"))
+    (tmp_path / "tmp").mkdir()
+    env = environment(**JOB, **bucket.environment, STILE_CONTAINER_ROOT=str(tmp_path))
     env["PYTHONPATH"] += f":{tmp_path}"
     words = ["run", "waiting_program_of_a_test", f"--output=report={bucket.uri('cancelled', 'report')}"]
     with subprocess.Popen(
@@ -166,12 +168,12 @@ def test_a_stopped_job_ends_at_once_and_leaves_nothing(bucket: ground.Bucket, tm
         assert process.stdout is not None
         killer = threading.Timer(LIMIT_SECONDS, process.kill)
         killer.start()
-        assert process.stdout.readline() == "working\n"
+        assert process.stdout.readline().startswith(f"--report {tmp_path}/tmp/stile-")
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 143
         killer.cancel()
     assert bucket.names("cancelled") == []
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_a_large_file_goes_there_and_back(bucket: ground.Bucket, tmp_path: Path) -> None:
