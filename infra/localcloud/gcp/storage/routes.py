@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from infra.localcloud.gcp.storage import batch, uploads
 from infra.localcloud.gcp.storage.calls import Answer, Call
 from infra.localcloud.gcp.storage.downloads import download
-from infra.localcloud.gcp.storage.refusals import Refusal, invalid, required
+from infra.localcloud.gcp.storage.refusals import Refusal, invalid, not_implemented, required
 from infra.localcloud.gcp.storage.resumable import Sessions
 from infra.localcloud.gcp.storage.service import Service
 from infra.localcloud.gcp.storage.store import Store
@@ -32,6 +32,7 @@ def routes(store: Store) -> list[BaseRoute]:
         Below("/upload/storage/v1/", server.upload),
         Below("/download/storage/v1/", server.media),
         Below("/batch/storage/v1", server.batch),
+        Signed(),
     ]
 
 
@@ -62,6 +63,25 @@ class Below(BaseRoute):
         except ClientDisconnect:
             response = Response(status_code=GONE)
         await response(scope, receive, send)
+
+
+class Signed(BaseRoute):
+    """Signed URLs, which are of the XML API: not done, and said so, whatever path they have."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request carries a signature, of the current or the older kind."""
+        query = scope["query_string"] if scope["type"] == "http" else b""
+        ours = b"X-Goog-Signature=" in query or (b"GoogleAccessId=" in query and b"Signature=" in query)
+        return (Match.FULL if ours else Match.NONE), {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        """Nothing here has a name to be found by."""
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 501."""
+        await _drop_body(Request(scope, receive))
+        await _refused(not_implemented("A signed URL"), plain=False)(scope, receive, send)
 
 
 async def _drop_body(request: Request) -> None:

@@ -299,6 +299,8 @@ def test_what_is_missing_is_told_in_googles_words(http: httpx.Client, bucket: An
         ("GET", "/storage/v1/b", 400),
         ("GET", "/storage/v1/nothing", 404),
         ("PUT", "/storage/v1/b/{b}/o/x/compose", 405),
+        ("GET", "/{b}/x?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Signature=ab", 501),
+        ("PUT", "/{b}/x?GoogleAccessId=a&Expires=1&Signature=ab", 501),
         ("POST", "/upload/storage/v1/b/{b}/o?uploadType=pigeon", 400),
         ("POST", "/upload/storage/v1/b/{b}/o?uploadType=media", 400),
         ("POST", "/upload/storage/v1/b/{b}/o?uploadType=media&name=x&predefinedAcl=publicRead", 501),

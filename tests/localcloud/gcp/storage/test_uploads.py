@@ -172,28 +172,6 @@ def test_a_checksum_that_differs_is_refused(bucket: Any, http: httpx.Client, che
     assert bucket.get_blob("x") is None
 
 
-def test_of_20_threads_that_make_one_object_one_wins(bucket: Any) -> None:
-    outcomes: list[bytes | type] = []
-    together = threading.Barrier(20)
-
-    def write(content: bytes) -> None:
-        together.wait()
-        try:
-            bucket.blob("x").upload_from_string(content, if_generation_match=0)
-            outcomes.append(content)
-        except exceptions.PreconditionFailed as error:
-            outcomes.append(type(error))
-
-    threads = [threading.Thread(target=write, args=(b"%d" % number,)) for number in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    winners = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
-    assert (len(outcomes), len(winners)) == (20, 1)
-    assert bucket.blob("x").download_as_bytes() == winners[0]
-
-
 def test_a_sender_that_goes_away_leaves_nothing(bucket: Any, http: httpx.Client, store: Any) -> None:
     """Half an object must never be read, nor lie on the disk for ever."""
 
