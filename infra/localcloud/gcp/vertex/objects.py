@@ -31,8 +31,14 @@ class Objects:
         """Return the names of the objects in a folder, or of the one object that the URI names."""
         bucket, prefix = split(uri)
         with self._service() as storage, _told(uri):
-            found = list(_listed(storage, bucket, prefix))
+            found = list(_listed(storage, bucket, prefix.rstrip("/")))
         return [name for name in found if name == prefix or not prefix or name.startswith(f"{prefix.rstrip('/')}/")]
+
+    def beginning(self, uri: str) -> list[str]:
+        """Return the names of the objects that begin as the URI's."""
+        bucket, prefix = split(uri)
+        with self._service() as storage, _told(uri):
+            return list(_listed(storage, bucket, prefix))
 
     def read(self, uri: str) -> bytes:
         """Return an object's bytes."""
@@ -55,11 +61,12 @@ class Objects:
         names = self.names(uri)
         with self._service() as storage, _told(uri):
             for name in names:
+                inside = name[len(prefix.rstrip("/")) :].lstrip("/") or name.rpartition("/")[2]
                 storage.objects().rewrite(
                     sourceBucket=bucket,
                     sourceObject=name,
                     destinationBucket=own_bucket,
-                    destinationObject=f"{own_prefix.rstrip('/')}/{name[len(prefix.rstrip('/')) :].lstrip('/')}",
+                    destinationObject=f"{own_prefix.rstrip('/')}/{inside}",
                     body={},
                 ).execute()
         return len(names)
@@ -89,7 +96,7 @@ def split(uri: str) -> tuple[str, str]:
 
 
 def _listed(storage: Any, bucket: str, prefix: str) -> Iterator[str]:
-    request = storage.objects().list(bucket=bucket, prefix=prefix.rstrip("/"), fields="nextPageToken,items(name)")
+    request = storage.objects().list(bucket=bucket, prefix=prefix, fields="nextPageToken,items(name)")
     while request is not None:
         page = request.execute()
         yield from (item["name"] for item in page.get("items", ()) if not item["name"].endswith("/"))

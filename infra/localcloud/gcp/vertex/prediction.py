@@ -33,7 +33,7 @@ def predict(call: Call) -> Json:
     deployed, answer = _exchange(call, json.dumps(asked).encode(), {"Content-Type": JSON})
     if not 200 <= answer.status < 300:
         raise _refused(answer)
-    content = _predictions(answer)
+    content = predictions_of(answer)
     return {
         "predictions": content["predictions"],
         "deployedModelId": deployed["id"],
@@ -85,7 +85,8 @@ def _raw(call: Call) -> tuple[bytes, str]:
     return base64.b64decode(wrapped.get("data", "")), wrapped.get("contentType", content_type)
 
 
-def _predictions(answer: VariantAnswer) -> dict[str, Any]:
+def predictions_of(answer: VariantAnswer) -> dict[str, Any]:
+    """Return what a model's server answered; raises FAILED_PRECONDITION, if that has no predictions."""
     try:
         content = json.loads(answer.body)
     except ValueError as error:
