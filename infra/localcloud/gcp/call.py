@@ -12,7 +12,7 @@ from infra.localcloud.gcp.errors import Json
 from infra.localcloud.gcp.journal import Journal
 from infra.localcloud.gcp.operations import Operations
 from infra.localcloud.gcp.routes import Method, Routes
-from infra.localcloud.gcp.store import Store
+from infra.localcloud.gcp.store import POLICIES, Store
 from infra.localcloud.gcp.tokens import Tokens
 from infra.localcloud.jobs.clock import AdvancedClock
 
@@ -36,7 +36,7 @@ class Cloud:
         operations: the long-running operations.
         tokens: which access token is whose.
         clock: the time that schedules go by.
-        permits: whether a service account has a permission on a resource.
+        policy_sources: services that keep IAM policies by themselves: each returns that of a full resource name.
     """
 
     endpoint_url: str
@@ -46,7 +46,7 @@ class Cloud:
     journal: Journal = field(default_factory=Journal)
     tokens: Tokens = field(default_factory=Tokens)
     clock: AdvancedClock = field(default_factory=AdvancedClock)
-    permits: Callable[[str, str, str], bool] = lambda email, permission, resource: True
+    policy_sources: list[Callable[[str], Json | None]] = field(default_factory=list)
     store: Store = field(init=False)
     operations: Operations = field(init=False)
 
@@ -55,6 +55,11 @@ class Cloud:
         self.operations = Operations()
         self._parts: dict[type, Any] = {}
         self._lock = threading.Lock()
+
+    def kept_policy(self, name: str) -> Json | None:
+        """Return the IAM policy that the store keeps of a full resource name, None if there is none."""
+        found = self.store.find(POLICIES, name)
+        return found.body if found else None
 
     def part(self, kind: type[Part]) -> Part:
         """Return this cloud's one instance of what a service keeps beside its resources, such as log entries."""

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from infra.localcloud.gcp.call import PROJECT, Call
 from infra.localcloud.gcp.errors import Json, invalid, stale
+from infra.localcloud.gcp.permissions.gate import permits
 from infra.localcloud.gcp.service import Service
-from infra.localcloud.gcp.store import POLICIES, Record, policy_key
+from infra.localcloud.gcp.store import ACCOUNTS, POLICIES, Record, policy_key
 
-ACCOUNTS = "iam.projects.serviceAccounts"
+__all__ = ["ACCOUNTS", "read", "serve", "write"]
+
 # Source: https://cloud.google.com/iam/docs/principal-identifiers
 MEMBER = re.compile(
     r"allUsers|allAuthenticatedUsers|(user|group|domain|serviceAccount|projectOwner|projectEditor|projectViewer|"
@@ -47,9 +49,9 @@ def serve(service: Service, prefix: str, *, existing: bool = True, named: Named 
 
     @service.method(f"{prefix}.testIamPermissions")
     def test(call: Call) -> Json:
-        _, name = found(call)
+        at, account = policy_key(*found(call)), call.principal
         asked = call.body.get("permissions", [])
-        held = [one for one in asked if call.principal is None or call.cloud.permits(call.principal, one, name)]
+        held = [one for one in asked if account is None or permits(call.cloud, account, one, at, {})]
         return {"permissions": held} if held else {}
 
 

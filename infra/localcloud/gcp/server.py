@@ -20,6 +20,8 @@ from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.call import PROJECT, PROJECT_NUMBER, Call, Cloud
 from infra.localcloud.gcp.errors import Refusal, invalid, unimplemented
 from infra.localcloud.gcp.partial import selected
+from infra.localcloud.gcp.permissions import audit
+from infra.localcloud.gcp.permissions.gate import check
 from infra.localcloud.gcp.routes import Method
 from infra.localcloud.gcp.service import Registered
 from infra.localcloud.gcp.services import handlers, own_routes, start
@@ -76,6 +78,7 @@ class Dispatcher:
             headers=dict(request.headers),
             principal=self._cloud.tokens.owner(request.headers.get("authorization")),
         )
+        check(call)
         found = registered.handler(call)
         if isinstance(found, Response):
             return found
@@ -95,6 +98,7 @@ class Dispatcher:
 
 def application(cloud: Cloud) -> Starlette:
     """Return the whole cloud as an ASGI application."""
+    audit.begin(cloud.home)
 
     async def health(_: Request) -> Response:
         return answer({"boot_id": os.environ.get(BOOT_VARIABLE, "")})

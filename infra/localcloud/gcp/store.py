@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from infra.localcloud.gcp.errors import Json, already_exists, not_found
 from infra.localcloud.gcp.journal import Journal
 
-# The collection of the IAM policies of all services' resources.
+# The collections of the IAM policies of all services' resources, and of the accounts that they name.
 POLICIES = "policies"
+ACCOUNTS = "iam.projects.serviceAccounts"
 
 
 @dataclass

@@ -72,11 +72,15 @@ def test_a_job_fires_each_time_it_is_due(gcp: Served, jobs: Any, subscription: s
 
 def test_a_job_calls_an_api_as_its_service_account(gcp: Served, jobs: Any) -> None:
     """Protects: a schedule of Vertex pipelines: an address of Google's is this cloud, the token is the account's."""
-    account = "runner@stile-local.iam.gserviceaccount.com"
+    account = gcp.http.post(f"/v1/{PROJECT}/serviceAccounts", json={"accountId": "runner"}).json()["email"]
     uri = f"https://us-central1-aiplatform.googleapis.com/v1/{PLACE}/metadataStores?metadataStoreId=by-schedule"
     body = base64.b64encode(json.dumps({"description": "scheduled"}).encode()).decode()
     target = {"uri": uri, "httpMethod": "POST", "body": body, "oauthToken": {"serviceAccountEmail": account}}
     name = scheduled(jobs, httpTarget=target)
+    refused = jobs.run(name=name, body={}).execute()["status"]
+    assert (refused["code"], "aiplatform.metadataStores.create" in refused["message"]) == (7, True)
+    policy = {"bindings": [{"role": "roles/aiplatform.user", "members": [f"serviceAccount:{account}"]}]}
+    gcp.http.post("/v1/projects/stile-local:setIamPolicy", json={"policy": policy})
     ran = jobs.run(name=name, body={}).execute()
     assert (ran["status"], "lastAttemptTime" in ran) == ({}, True)
     assert gcp.http.get(f"/v1/{PLACE}/metadataStores/by-schedule").json()["description"] == "scheduled"

@@ -32,7 +32,8 @@ def chosen(store: Store, call: Call, *permissions: str) -> Generation:
 
 def list_(store: Store, call: Call) -> Answer:
     """Answer the objects of a bucket, in pages, below a prefix, rolled up at a delimiter."""
-    store.permit(call.token, "storage.objects.list", bucket_name(call.path["bucket"]))
+    prefix = call.text("prefix") or ""
+    store.permit(call.token, "storage.objects.list", bucket_name(call.path["bucket"]), prefix=prefix)
     page = listing.page(store.bucket(call.path["bucket"]), listing.Wish.of(call))
     answer: JSON = {"kind": "storage#objects"}
     if page.items:

@@ -16,11 +16,11 @@ from infra.localcloud.gcp.storage.refusals import forbidden, no_bucket, no_objec
 
 # Asked before each act with the caller's token, a permission like storage.objects.get and the resource's name
 # (projects/_/buckets/B, projects/_/buckets/B/objects/O, projects/P, or a key's); answers None for yes, and for no
-# the name of the principal that lacks it.
-Gate = Callable[[str | None, str, str], str | None]
+# the name of the principal that lacks it. A list says `prefix`, too: conditions may ask for it.
+Gate = Callable[..., str | None]
 
 
-def allow(_token: str | None, _permission: str, _resource: str) -> str | None:
+def allow(_token: str | None, _permission: str, _resource: str, **_more: str) -> str | None:
     """The gate that lets everybody through."""
     return None
 
@@ -124,13 +124,13 @@ class Store:
         """The service account as which Cloud Storage itself uses keys."""
         return f"service-{self.project_number}@gs-project-accounts.iam.gserviceaccount.com"
 
-    def permit(self, token: str | None, permission: str, resource: str) -> None:
+    def permit(self, token: str | None, permission: str, resource: str, **more: str) -> None:
         """Ask the gate.
 
         Raises:
             Refusal: 403, naming the permission and who lacks it.
         """
-        who = self.gate(token, permission, resource)
+        who = self.gate(token, permission, resource, **more)
         if who is not None:
             raise forbidden(
                 f"{who} does not have {permission} access to the Google Cloud Storage {kind_of(resource)}. "

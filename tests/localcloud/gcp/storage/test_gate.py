@@ -55,7 +55,7 @@ class Gate:
         self.asked: list[tuple[str | None, str, str]] = []
         self.missing: tuple[str, str] | None = None
 
-    def __call__(self, token: str | None, permission: str, resource: str) -> str | None:
+    def __call__(self, token: str | None, permission: str, resource: str, **more: str) -> str | None:
         self.asked.append((token, permission, resource))
         return "job@stile-local.iam.gserviceaccount.com" if (permission, resource) == self.missing else None
 
