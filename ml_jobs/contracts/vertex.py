@@ -200,7 +200,7 @@ def routed(app: "Starlette", environ: Mapping[str, str]) -> "Starlette":
 def _scratch() -> tempfile.TemporaryDirectory[str]:
     """Make a folder that goes at the end; below the container's root where it has no mount namespace of its own."""
     root = os.environ.get("STILE_CONTAINER_ROOT")
-    return tempfile.TemporaryDirectory(prefix="stile-", dir=f"{root}/tmp" if root else None)
+    return tempfile.TemporaryDirectory(prefix="stile-", dir=Path(root, "tmp") if root else None)
 
 
 def _parser(entry: str) -> argparse.ArgumentParser:
