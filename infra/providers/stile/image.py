@@ -117,9 +117,10 @@ class Image(Resource):
         return {**inputs, **made}
 
     def _repository(self, properties: Properties) -> Repository:
-        from infra.providers.stile import registry_aws
+        from infra.providers.stile import registry_aws, registry_gcp
 
-        return registry_aws.open_repository(properties["repositoryUrl"])
+        url = properties["repositoryUrl"]
+        return registry_gcp.open_repository(url) if registry_gcp.is_one(url) else registry_aws.open_repository(url)
 
 
 def _refused(inputs: Properties) -> list[Failure]:

@@ -36,7 +36,7 @@ def open_repository(repository_url: str) -> Repository:
 
     url = parse(repository_url)
     if url is None:
-        raise PluginError(f"{repository_url} is no repository of Amazon ECR")
+        raise PluginError(f"{repository_url} is no repository of Amazon ECR or Artifact Registry")
     ecr = boto3.client("ecr", region_name=url.region)
     try:
         answer = ecr.get_authorization_token()
