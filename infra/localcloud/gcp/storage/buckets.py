@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from infra.localcloud.gcp.storage import iam, preconditions
+from infra.localcloud.gcp.call import PROJECT_NUMBER
+from infra.localcloud.gcp.storage import iam, keys, preconditions
 from infra.localcloud.gcp.storage.bucket_rules import check_name, check_settings
 from infra.localcloud.gcp.storage.calls import JSON, Answer, Call
 from infra.localcloud.gcp.storage.listing import page_size, read_name, write_token
@@ -14,10 +15,18 @@ from infra.localcloud.gcp.storage.store import Bucket, Store, bucket_name, now, 
 
 # What a caller may change later; the rest of a body is output that clients send back.
 EDITABLE = (
-    "billing", "cors", "defaultEventBasedHold", "encryption", "iamConfiguration", "labels", "lifecycle", "logging",
+    "cors", "defaultEventBasedHold", "encryption", "iamConfiguration", "labels", "lifecycle", "logging",
     "retentionPolicy", "rpo", "softDeletePolicy", "storageClass", "versioning", "website",
 )  # fmt: skip
-NOT_DONE = ("acl", "autoclass", "customPlacementConfig", "defaultObjectAcl", "hierarchicalNamespace", "ipFilter")
+NOT_DONE = (
+    "acl",
+    "autoclass",
+    "billing",
+    "customPlacementConfig",
+    "defaultObjectAcl",
+    "hierarchicalNamespace",
+    "ipFilter",
+)
 # https://cloud.google.com/storage/docs/locations
 LOCATION_TYPES = {"US": "multi-region", "EU": "multi-region", "ASIA": "multi-region"} | dict.fromkeys(
     ("ASIA1", "EUR4", "EUR5", "EUR7", "EUR8", "NAM4"), "dual-region"
@@ -87,7 +96,7 @@ def _settled(store: Store, before: JSON, change: JSON, moment: datetime) -> JSON
     _settle_retention(before, fields, moment)
     key = fields.get("encryption", {}).get("defaultKmsKeyName")
     if key and key != before.get("encryption", {}).get("defaultKmsKeyName"):
-        check_key(store, key)
+        keys.check(store, key, keys.ENCRYPT)
     return {name: value for name, value in fields.items() if value not in ({}, {"rule": []})}
 
 
@@ -117,19 +126,6 @@ def _settle_retention(before: JSON, fields: JSON, moment: datetime) -> None:
             del new["isLocked"]
 
 
-def check_key(store: Store, key: str) -> None:
-    """Check that Cloud Storage itself may use a key.
-
-    Raises:
-        Refusal: 403.
-    """
-    if store.gate(f"serviceAccount:{store.agent}", "cloudkms.cryptoKeyVersions.useToEncrypt", key) is not None:
-        raise forbidden(
-            "Permission denied on Cloud KMS key. Please ensure that your Cloud Storage service account has been "
-            f"authorized to use this key: {store.agent} on {key}"
-        )
-
-
 def shown(store: Store, found: Bucket, base_url: str) -> JSON:
     """A bucket as the API shows it."""
     default = {} if found.fields["locationType"] == "region" else {"rpo": "DEFAULT"}
@@ -138,7 +134,7 @@ def shown(store: Store, found: Bucket, base_url: str) -> JSON:
         "id": found.name,
         "selfLink": f"{base_url}/storage/v1/b/{found.name}",
         "name": found.name,
-        "projectNumber": store.project_number,
+        "projectNumber": PROJECT_NUMBER,
         "generation": str(found.generation),
         "metageneration": str(found.metageneration),
         "etag": preconditions.etag(None, found.metageneration),
@@ -173,7 +169,7 @@ def list_(store: Store, call: Call) -> Answer:
         raise not_implemented("Soft deletion")
     prefix, token = call.text("prefix") or "", call.text("pageToken")
     after, size = read_name(token) if token else "", page_size(call)
-    mine = [bucket for bucket in store.buckets.values() if project in (bucket.project, store.project_number)]
+    mine = [bucket for bucket in store.buckets.values() if project in (bucket.project, PROJECT_NUMBER)]
     names = sorted(bucket.name for bucket in mine if bucket.name.startswith(prefix) and bucket.name > after)
     answer: JSON = {"kind": "storage#buckets"}
     if names:

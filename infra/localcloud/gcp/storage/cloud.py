@@ -2,11 +2,12 @@
 
 from starlette.routing import BaseRoute
 
-from infra.localcloud.gcp.call import Cloud
+from infra.localcloud.gcp.call import PROJECT, Cloud
 from infra.localcloud.gcp.errors import Json
-from infra.localcloud.gcp.permissions.gate import permits
+from infra.localcloud.gcp.permissions.gate import ACCOUNTS_DOMAIN, permits
 from infra.localcloud.gcp.storage.routes import routes as routes_of
 from infra.localcloud.gcp.storage.store import Store, bucket_name
+from infra.localcloud.gcp.store import ACCOUNTS
 
 FOLDER = "storage"
 ACCOUNT = "serviceAccount:"
@@ -32,6 +33,11 @@ def routes(cloud: Cloud) -> list[BaseRoute]:
         found = store.buckets.get(name.removeprefix(BUCKETS)) if name.startswith(BUCKETS) else None
         return found.policy if found else None
 
-    store = Store(cloud.home / FOLDER, gate)
+    def is_account(email: str) -> bool:
+        """Answer yes for other projects' accounts and for Google's own agents, which nobody here could know."""
+        name = f"projects/{PROJECT}/serviceAccounts/{email}"
+        return not email.endswith(ACCOUNTS_DOMAIN) or cloud.store.find(ACCOUNTS, name) is not None
+
+    store = Store(cloud.home / FOLDER, gate, is_account)
     cloud.policy_sources.append(policy)
     return routes_of(store)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, BinaryIO
 
-from infra.localcloud.gcp.storage import generations, preconditions
-from infra.localcloud.gcp.storage.buckets import check_key
+from infra.localcloud.gcp.storage import generations, keys, preconditions
 from infra.localcloud.gcp.storage.calls import JSON, Answer, Call
 from infra.localcloud.gcp.storage.media import PIECE, Media
 from infra.localcloud.gcp.storage.objects import refuse_access_lists
@@ -33,6 +32,7 @@ def _source(store: Store, call: Call) -> Generation:
     store.permit(call.token, "storage.objects.get", object_name(bucket, name))
     found = store.object(bucket, name, call.number("sourceGeneration"))
     preconditions.check(call.query, found, prefix="ifSource")
+    keys.check_readable(store, found.fields)
     return found
 
 
@@ -47,7 +47,6 @@ def _copied(store: Store, call: Call) -> Generation:
     preconditions.check(call.query, target.live(name))
     fields = copied_fields(source, call.body)
     if key := call.text("destinationKmsKeyName"):
-        check_key(store, key)
         fields["kmsKeyName"] = key
     media = source.media.linked(store.new_file())
     try:
@@ -106,7 +105,6 @@ def compose(store: Store, call: Call) -> Answer:
     if storage_class := given.get("storageClass"):
         fields["storageClass"] = storage_class
     if key := call.text("kmsKeyName"):
-        check_key(store, key)
         fields["kmsKeyName"] = key
     with ExitStack() as opened:
         with store.lock:
@@ -151,6 +149,7 @@ def _component(store: Store, call: Call, bucket: str, entry: JSON) -> Generation
     store.permit(call.token, "storage.objects.get", object_name(bucket, name))
     found = store.object(bucket, name, int(generation) if generation else None)
     preconditions.check(entry.get("objectPreconditions") or {}, found)
+    keys.check_readable(store, found.fields)
     return found
 
 

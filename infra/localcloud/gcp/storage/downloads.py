@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from infra.localcloud.gcp.storage.calls import Call
+from infra.localcloud.gcp.storage.keys import check_readable
 from infra.localcloud.gcp.storage.media import PIECE
 from infra.localcloud.gcp.storage.objects import chosen
 from infra.localcloud.gcp.storage.preconditions import etag
@@ -43,6 +44,7 @@ def download(store: Store, call: Call) -> Response:
     """Answer the bytes of an object, or of the range that the header Range asks for."""
     with store.lock:
         found = chosen(store, call, "storage.objects.get")
+        check_readable(store, found.fields)
         headers = _headers(found)
         file = found.media.path.open("rb")  # stays readable when the object is deleted meanwhile
     try:

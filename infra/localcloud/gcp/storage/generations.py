@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from infra.localcloud.gcp.storage import keys
 from infra.localcloud.gcp.storage.calls import JSON
 from infra.localcloud.gcp.storage.media import Media
 from infra.localcloud.gcp.storage.preconditions import etag
@@ -69,12 +70,14 @@ def place(store: Store, bucket: Bucket, name: str, media: Media, fields: JSON) -
     """Make a new live generation; what was live is removed, or stays as a noncurrent one. The lock must be held.
 
     Raises:
-        Refusal: 403 when what is live may not be overwritten.
+        Refusal: 403 when what is live may not be overwritten, or the key not be used.
     """
     if live := bucket.live(name):
         check_removable(bucket, live)
     moment = now()
     fields = _with_defaults(bucket, fields)
+    if key := fields.get("kmsKeyName"):
+        keys.check(store, key, keys.ENCRYPT)
     made = Generation(bucket.name, name, store.new_generation(), media, moment, fields, moment)
     if live:
         _retire(bucket, live, moment)

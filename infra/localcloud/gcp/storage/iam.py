@@ -52,7 +52,7 @@ def set_policy(store: Store, call: Call) -> Answer:
     given = call.body.get("etag")
     if given and given != etag(None, found.policy_changes):
         raise condition_not_met()
-    bindings = [_checked(found, binding) for binding in call.body.get("bindings") or []]
+    bindings = [_checked(store, found, binding) for binding in call.body.get("bindings") or []]
     version = call.body.get("version") or 1
     _check_version(version)
     if any("condition" in binding for binding in bindings) and version != CONDITIONS_VERSION:
@@ -67,7 +67,7 @@ def _check_version(version: int | None) -> None:
         raise invalid(f"Invalid policy version {version}, expected 1 or 3.")
 
 
-def _checked(found: Bucket, binding: Mapping[str, Any]) -> JSON:
+def _checked(store: Store, found: Bucket, binding: Mapping[str, Any]) -> JSON:
     role, members = binding.get("role", ""), binding.get("members") or []
     if not ROLE.fullmatch(role):
         raise invalid(f"Invalid role {role!r}, expected roles/NAME or projects/PROJECT/roles/NAME.")
@@ -76,6 +76,9 @@ def _checked(found: Bucket, binding: Mapping[str, Any]) -> JSON:
     for member in members:
         if member not in EVERYBODY and not MEMBER.fullmatch(member):
             raise invalid(f"Invalid member {member!r}, expected user:, serviceAccount:, group:, domain: or allUsers.")
+        kind, _, email = member.partition(":")
+        if kind == "serviceAccount" and not store.is_account(email):
+            raise invalid(f"Service account {email} does not exist.")
     access = found.fields["iamConfiguration"]
     if EVERYBODY & set(members) and access["publicAccessPrevention"] == "enforced":
         raise condition_not_met(

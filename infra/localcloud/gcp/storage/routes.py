@@ -1,5 +1,6 @@
 """Cloud Storage over HTTP: its JSON API, uploads, downloads and batches, as routes of the local cloud's server."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from infra.localcloud.gcp.storage.resumable import Sessions
 from infra.localcloud.gcp.storage.service import Service
 from infra.localcloud.gcp.storage.store import Store
 
+LOG = logging.getLogger(__name__)
 PLAIN = "text/html; charset=UTF-8"
 MOST_JSON_BYTES = 10 * 1024 * 1024
 GONE = 499
@@ -62,6 +64,9 @@ class Below(BaseRoute):
             response = _refused(refusal, plain=request.query_params.get("alt") == "media" or "download" in self.prefix)
         except ClientDisconnect:
             response = Response(status_code=GONE)
+        except Exception as error:
+            LOG.exception("%s %s failed", request.method, request.url.path)
+            response = _refused(Refusal(500, f"{type(error).__name__}: {error}", "internalError"), plain=False)
         await response(scope, receive, send)
 
 
@@ -91,8 +96,8 @@ async def _drop_body(request: Request) -> None:
     try:
         async for _ in request.stream():
             pass
-    except RuntimeError:
-        return  # it was read to its end
+    except (RuntimeError, ClientDisconnect):
+        return  # it was read to its end, or there is nobody left to answer
 
 
 def _refused(refusal: Refusal, *, plain: bool) -> Response:

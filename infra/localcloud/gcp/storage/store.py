@@ -105,14 +105,14 @@ class Store:
     Args:
         folder: for the bytes; what another run left in it is removed.
         gate: judges each act, see Gate.
-        project_number: the number of every project.
+        is_account: whether a service account exists, by its e-mail address.
     """
 
-    def __init__(self, folder: Path, gate: Gate = allow, project_number: str = PROJECT_NUMBER) -> None:
+    def __init__(self, folder: Path, gate: Gate = allow, is_account: Callable[[str], bool] = lambda _: True) -> None:
         self.lock = threading.RLock()
         self.buckets: dict[str, Bucket] = {}
         self.gate = gate
-        self.project_number = project_number
+        self.is_account = is_account
         self._media = folder / "media"
         shutil.rmtree(self._media, ignore_errors=True)
         self._media.mkdir(parents=True)
@@ -122,7 +122,7 @@ class Store:
     @property
     def agent(self) -> str:
         """The service account as which Cloud Storage itself uses keys."""
-        return f"service-{self.project_number}@gs-project-accounts.iam.gserviceaccount.com"
+        return f"service-{PROJECT_NUMBER}@gs-project-accounts.iam.gserviceaccount.com"
 
     def permit(self, token: str | None, permission: str, resource: str, **more: str) -> None:
         """Ask the gate.

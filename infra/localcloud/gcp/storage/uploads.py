@@ -7,7 +7,6 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool as run_sync
 
 from infra.localcloud.gcp.storage import generations
-from infra.localcloud.gcp.storage.buckets import check_key
 from infra.localcloud.gcp.storage.calls import JSON, Answer, Call
 from infra.localcloud.gcp.storage.copies import commit
 from infra.localcloud.gcp.storage.media import PIECE, MediaWriter
@@ -118,7 +117,6 @@ class Wish:
         if storage_class := given.get("storageClass"):
             fields["storageClass"] = storage_class
         if key := call.text("kmsKeyName") or given.get("kmsKeyName"):
-            check_key(store, key)
             fields["kmsKeyName"] = key
         sums = {sum_: given[sum_] for sum_ in ("crc32c", "md5Hash") if given.get(sum_)}
         return cls(call, name, fields, sums | sums_in(call.headers))

@@ -130,12 +130,15 @@ def test_the_local_cloud_serves_it_with_the_rest(gcp: Any) -> None:
 
 def test_the_token_of_a_service_account_is_judged(gcp: Any) -> None:
     """A job has a token of its own account, which may do nothing here; a person's token, or none, may do all."""
-    email = "job@stile-local.iam.gserviceaccount.com"
+    email = "job-of-tests@stile-local.iam.gserviceaccount.com"
     gcp.http.post("/storage/v1/b", params={"project": "stile-local"}, json={"name": "judged"}).raise_for_status()
     headers = {"Authorization": f"Bearer {gcp.cloud.tokens.issue(email)}"}
     refused = gcp.http.get("/storage/v1/b/judged", headers=headers)
     assert (refused.status_code, email in refused.text) == (403, True)
     assert gcp.http.get("/storage/v1/b/judged", headers={"Authorization": "Bearer test"}).status_code == 200
     grant = {"role": "roles/storage.bucketViewer", "members": [f"serviceAccount:{email}"]}
+    early = gcp.http.put("/storage/v1/b/judged/iam", json={"bindings": [grant]})
+    assert (early.status_code, early.json()["error"]["message"]) == (400, f"Service account {email} does not exist.")
+    gcp.http.post("/v1/projects/stile-local/serviceAccounts", json={"accountId": "job-of-tests"}).raise_for_status()
     gcp.http.put("/storage/v1/b/judged/iam", json={"bindings": [grant]}).raise_for_status()
     assert gcp.http.get("/storage/v1/b/judged", headers=headers).status_code == 200

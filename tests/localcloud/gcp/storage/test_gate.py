@@ -126,13 +126,36 @@ def test_permissions_that_are_asked_for_are_those_that_the_gate_knows(fresh: htt
     assert fresh.get(f"{BASE}/iam/testPermissions", params=query).json()["permissions"] == ["storage.buckets.get"]
 
 
+ENCRYPT, DECRYPT = "cloudkms.cryptoKeyVersions.useToEncrypt", "cloudkms.cryptoKeyVersions.useToDecrypt"
+AGENT = "serviceAccount:service-100000000000@gs-project-accounts.iam.gserviceaccount.com"
+KEYED = {"encryption": {"defaultKmsKeyName": KEY}}
+
+
 def test_a_key_must_be_granted_to_the_service_agent(fresh: httpx.Client, gate: Gate) -> None:
     """Without it no bucket takes the key (https://cloud.google.com/storage/docs/encryption/customer-managed-keys)."""
-    use = "cloudkms.cryptoKeyVersions.useToEncrypt"
-    gate.missing = (use, KEY)
-    answer = fresh.patch(BASE, json={"encryption": {"defaultKmsKeyName": KEY}})
+    gate.missing = (ENCRYPT, KEY)
+    answer = fresh.patch(BASE, json=KEYED)
     assert answer.status_code == 403
     assert "Permission denied on Cloud KMS key" in answer.json()["error"]["message"]
-    agent = "serviceAccount:service-100000000000@gs-project-accounts.iam.gserviceaccount.com"
-    assert (agent, use, KEY) in gate.asked
+    assert (AGENT, ENCRYPT, KEY) in gate.asked
     assert "encryption" not in fresh.get(BASE).json()
+
+
+def test_a_grant_that_was_taken_back_stops_writers_and_readers(
+    fresh: httpx.Client, gate: Gate, server: tuple[httpx.Client, Store]
+) -> None:
+    fresh.patch(BASE, json=KEYED).raise_for_status()
+    fresh.post(f"{UPLOAD}?uploadType=media&name=keyed", content=b"x").raise_for_status()
+    item, files = f"{BASE}/o/keyed", {*server[1]._media.iterdir()}
+    gate.missing = (ENCRYPT, KEY)
+    assert fresh.post(f"{UPLOAD}?uploadType=media&name=new", content=b"x").status_code == 403
+    assert fresh.post(f"{item}/rewriteTo/b/gated/o/new").status_code == 403
+    assert fresh.get(f"{item}?alt=media").content == b"x"
+    gate.missing = (DECRYPT, KEY)
+    assert fresh.get(f"{item}?alt=media").status_code == 403
+    assert fresh.post(f"{item}/rewriteTo/b/gated/o/new").status_code == 403
+    assert fresh.post(f"{BASE}/o/new/compose", json={"sourceObjects": [{"name": "keyed"}]}).status_code == 403
+    assert fresh.get(item).json()["kmsKeyName"] == f"{KEY}/cryptoKeyVersions/1"
+    gate.missing = None
+    assert {*server[1]._media.iterdir()} == files
+    assert fresh.get(f"{BASE}/o/new").status_code == 404

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from infra.localcloud.gcp.routes import Routes
 from infra.localcloud.gcp.storage.service import HANDLERS
 
-ANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+ANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 # Every name that Google takes: no line ends, no halves of characters, at most 1024 bytes.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1, max_size=40).filter(
     lambda name: name not in (".", "..")
@@ -144,7 +144,7 @@ def requests(draw: st.DrawFn) -> httpx.Request:
     return httpx.Request(method.verb, prefix + path, params=query, content=content, headers=headers)
 
 
-@settings(parent=ANY, max_examples=200)
+@settings(parent=ANY, max_examples=150)
 @given(request=requests())
 def test_no_request_is_answered_with_5xx_but_501(
     store: Any, client: Any, http: httpx.Client, request: httpx.Request
