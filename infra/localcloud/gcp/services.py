@@ -32,6 +32,7 @@ MODULES = (
     "infra.localcloud.gcp.vertex.custom_jobs",
     "infra.localcloud.gcp.vertex.pipelines",
     "infra.localcloud.gcp.vertex.batch_jobs",
+    "infra.localcloud.gcp.vertex.schedules",
 )
 # Each has `routes(cloud)`, which returns starlette routes of its own; they go before everything else.
 ROUTED: tuple[str, ...] = ("infra.localcloud.gcp.storage.cloud",)

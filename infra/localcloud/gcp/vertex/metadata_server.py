@@ -42,7 +42,10 @@ class MetadataServer:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def close(self) -> None:
-        """Serve no more."""
+        """Serve no more; returns at once, though the last request may still be answered."""
+        threading.Thread(target=self._end, name="metadata-end", daemon=True).start()
+
+    def _end(self) -> None:
         self._server.shutdown()
         self._server.server_close()
 
