@@ -57,7 +57,7 @@ def _own_token() -> str:
 
     try:
         credentials, _ = google.auth.default(scopes=[_SCOPE])
-        credentials.refresh(google_auth_httplib2.Request(httplib2.Http()))
+        credentials.refresh(google_auth_httplib2.Request(httplib2.Http()))  # type: ignore[no-untyped-call]
     except GoogleAuthError as error:
         raise PluginError(f"Google gives no token: {error}; run `gcloud auth application-default login`") from error
     return str(credentials.token)
