@@ -12,13 +12,13 @@ from pathlib import Path
 from infra.errors import ToolchainError
 
 
-def install_stand_in(pulumi: Path, pulumi_home: Path) -> Path:
-    """Install the stand-in for the AWS plugin, for the version that the installed SDK asks for.
+def install_stand_in(pulumi: Path, pulumi_home: Path, cloud: str = "aws") -> Path:
+    """Install the stand-in for a cloud's plugin, for the version that the installed SDK asks for.
 
     Quick when it is there. Returns the plugin's folder. Raises ToolchainError with the CLI's own words.
     """
-    version = importlib.metadata.version("pulumi-aws")
-    return install_plugin(pulumi, pulumi_home, "aws", version, [sys.executable, "-m", "infra.providers.aws"])
+    version = importlib.metadata.version(f"pulumi-{cloud}")
+    return install_plugin(pulumi, pulumi_home, cloud, version, [sys.executable, "-m", f"infra.providers.{cloud}"])
 
 
 def install_plugin(pulumi: Path, pulumi_home: Path, name: str, version: str, command: Sequence[str]) -> Path:

@@ -25,10 +25,10 @@ def _complete(call: Call, record: Record) -> None:
     for container in template["containers"]:
         if not container.get("image"):
             raise invalid("A container must have an image.", field="service.template.containers.image")
-        resources = container.setdefault("resources", {})
+        # Whoever gives resources leaves off what they do not say.
+        # Source: https://cloud.google.com/run/docs/reference/rest/v2/Container#ResourceRequirements
+        resources = container.setdefault("resources", {"cpuIdle": True, "startupCpuBoost": True})
         resources["limits"] = {"cpu": "1000m", "memory": "512Mi", **resources.get("limits", {})}
-        resources.setdefault("cpuIdle", True)
-        resources.setdefault("startupCpuBoost", True)
     _complete_first(template["containers"][0])
     template.setdefault("timeout", "300s")
     template.setdefault("maxInstanceRequestConcurrency", 80)

@@ -107,7 +107,7 @@ def place(field: Field, shape: Any) -> bool:
 
 
 def _scalar_to_api(value: Value, type_name: str) -> Any:
-    if type_name == "string" and not isinstance(value, str):
+    if value is not None and type_name == "string" and not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)
     if type_name in ("double", "float") and isinstance(value, int):
         return float(value)

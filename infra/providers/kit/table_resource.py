@@ -124,7 +124,7 @@ class TableResource(Resource, Generic[C]):
         known |= {
             name: value for name, path in self._type.outputs.items() if (value := search(path, result)) is not None
         }
-        known["id"] = fill(self._type.id, known)
+        known["id"] = fill(self._type.id, {**result, **known})
         return known, sent
 
     def _settle(self, calls: C, inputs: Properties, known: dict[str, Any], sent: set[str]) -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
-
-from tests.conformance.provider_cases.world import World
 
 Args = dict[str, Any]
 
@@ -17,23 +16,26 @@ class Case:
         token: the type.
         args: its first inputs.
         change: inputs that change in place; empty where the type knows no update.
-        replace: inputs that need a new resource.
-        drift: changes the live resource behind Pulumi's back, given its outputs.
+        replace: inputs that need a new resource; empty where only another project would.
+        drift: changes the live resource behind Pulumi's back, given its outputs; None where nobody can.
         drifts: the property that the drift must show.
         stays: why something is left after the deletion, where the real type leaves it.
         lacking: what the local cloud does not implement yet, so that the type cannot be deleted there; else empty.
         imported_without: inputs that the cloud does not give back, so that an import cannot know them.
+        import_as: the id that an import is given, made of the recorded id and outputs, where it is not the id itself;
+            None where the real type cannot be imported.
     """
 
     token: str
     args: Args
     change: Args
     replace: Args
-    drift: Callable[[World, Args], Any]
+    drift: Callable[[Any, Args], Any] | None
     drifts: str
     stays: str = ""
     lacking: str = ""
     imported_without: tuple[str, ...] = ()
+    import_as: Callable[[str, Args], str] | None = lambda identity, _: identity
 
     @property
     def name(self) -> str:
@@ -41,15 +43,21 @@ class Case:
         return self.token.split(":")[-1].lower() + "-" + self.token.split(":")[1].split("/")[0]
 
 
-def all_cases(world: World) -> list[Case]:
-    """Every case; building them makes what they need in the cloud."""
-    from tests.conformance.provider_cases import iam, other, s3, sagemaker
+MODULES = {
+    "aws": ("iam", "s3", "other", "sagemaker"),
+    "gcp": ("google_iam", "google_storage", "google_other", "google_monitoring"),
+}
 
-    return [case for module in (iam, s3, other, sagemaker) for case in module.cases(world)]
+
+def all_cases(cloud: str, world: Any) -> list[Case]:
+    """Every case of a cloud; building them makes what they need in it."""
+    return [case for module in _modules(cloud) for case in module.cases(world)]
 
 
-def tokens() -> list[str]:
+def tokens(cloud: str) -> list[str]:
     """The tokens of every case, without a cloud."""
-    from tests.conformance.provider_cases import iam, other, s3, sagemaker
+    return [token for module in _modules(cloud) for token in module.TOKENS]
 
-    return [token for module in (iam, s3, other, sagemaker) for token in module.TOKENS]
+
+def _modules(cloud: str) -> list[Any]:
+    return [import_module(f"{__name__}.{name}") for name in MODULES[cloud]]

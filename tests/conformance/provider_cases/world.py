@@ -34,6 +34,11 @@ class World:
         self._crane = crane
         self._folder = folder
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a process uses this cloud."""
+        return self.aws.environment
+
     @cached_property
     def serving(self) -> Serving:
         """A bucket, a role, and an image that trains and serves."""

@@ -4,7 +4,6 @@ A name that the SDK does not have, an input that no operation takes, or a proper
 would not, would make a definition mean one thing here and another on AWS.
 """
 
-import string
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +15,9 @@ import pytest
 from infra.providers.aws import tables
 from infra.providers.aws.plugin import _hook
 from infra.providers.aws.tables import Type
-from infra.providers.kit.shapes import member
 from infra.providers.kit.tables import Call, Field
-from tests.providers.aws import sdk
+from tests.providers import sdk
+from tests.providers.table_walks import names, paths, placed
 
 TYPES = {token: made for module in tables.modules() for token, made in tables.types_of(module).items()}
 FACTS = tomllib.loads(Path(__file__).with_name("replacements.toml").read_text())
@@ -34,12 +33,6 @@ BY_HOOK = {
         "notifications.subscriberSnsTopicArns",
     },
 }
-
-
-def paths(fields: dict[str, Field], prefix: str = "") -> Iterator[tuple[str, Field]]:
-    for name, field in fields.items():
-        yield prefix + name, field
-        yield from paths(dict(field.children), f"{prefix}{name}.")
 
 
 @each_type
@@ -109,13 +102,6 @@ def test_its_calls_are_the_vendors(token: str, models: dict[str, Any]) -> None:
     assert set(names(table.id)) <= known
 
 
-def names(template: Any) -> Iterator[str]:
-    if isinstance(template, str):
-        yield from (name for _, name, _, _ in string.Formatter().parse(template) if name)
-    for value in template.values() if isinstance(template, dict) else template if isinstance(template, list) else ():
-        yield from names(value)
-
-
 @each_type
 def test_every_input_is_sent_by_some_call(token: str, models: dict[str, Any]) -> None:
     """An input without a place in any call would be accepted and then dropped."""
@@ -132,24 +118,6 @@ def test_every_input_is_sent_by_some_call(token: str, models: dict[str, Any]) ->
             if not any(placed(path, table, shape) for shape in shapes) and not inner.local:
                 lost.add(path)
     assert lost <= BY_HOOK.get(table.token, set())
-
-
-def placed(path: str, table: Type, shape: Any) -> bool:
-    """Say whether a nested property has a member in the shape of an operation."""
-    fields = dict(table.fields)
-    for name in path.split("."):
-        field = fields[name]
-        for step in (field.api or field.name).split("."):
-            while shape.type_name == "list":
-                shape = shape.member
-            if shape.type_name == "map":
-                return True
-            found = member(step, tuple(shape.members)) if shape.type_name == "structure" else None
-            if found is None:
-                return False
-            shape = shape.members[found]
-        fields = dict(field.children)
-    return True
 
 
 @each_type

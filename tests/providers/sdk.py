@@ -1,4 +1,4 @@
-"""The installed SDK's own words on its types, read from its source: importing all of it takes seconds."""
+"""The installed SDKs' own words on its types, read from its source: importing all of it takes seconds."""
 
 import ast
 import importlib.util
@@ -16,8 +16,8 @@ class Arguments:
     required: frozenset[str]
 
 
-def _root() -> Path:
-    found = importlib.util.find_spec("pulumi_aws")
+def _root(cloud: str) -> Path:
+    found = importlib.util.find_spec(f"pulumi_{cloud}")
     assert found is not None
     assert found.origin is not None
     return Path(found.origin).parent
@@ -31,9 +31,10 @@ def _tree(path: Path) -> dict[str, ast.ClassDef]:
 @cache
 def type_file(token: str) -> Path:
     """The file that registers a type. Fails if the SDK has no such type."""
-    module = token.split(":")[1].split("/", maxsplit=1)[0]
+    cloud, place, _ = token.split(":")
+    module = place.split("/", maxsplit=1)[0]
     registered = re.compile(rf"super\(\w+, __self__\).__init__\(\s*'{re.escape(token)}'")
-    for path in sorted((_root() / module).glob("*.py")):
+    for path in sorted((_root(cloud) / module).glob("*.py")):
         if registered.search(path.read_text()):
             return path
     raise AssertionError(f"the installed SDK has no type {token}")
