@@ -26,7 +26,6 @@ _FUNCTIONS: Mapping[str, Callable[[str, Sequence[str]], bool]] = {
     "one_of": lambda found, given: found in given,
     "monitoring.regex.full_match": lambda found, given: re.fullmatch(given[0], found) is not None,
 }
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _JOIN = re.compile(r"AND\s+")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": lambda found, wanted: bool(found == wanted),
@@ -99,7 +98,16 @@ def _by_function(found: "re.Match[str]") -> Callable[[Any], bool]:
     function, given = _FUNCTIONS.get(found["function"]), _TEXT.findall(found["arguments"])
     if function is None or not given or found["operator"] not in ("=", "!="):
         raise Refusal("UNIMPLEMENTED", f"The local cloud does not understand this filter: {found[0].strip()}")
+    if found["function"].startswith("monitoring.regex"):
+        _check_pattern(given[0])
     return lambda value: function("" if value is None else str(value), given) != (found["operator"] == "!=")
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise invalid(f"Invalid filter: '{pattern}' is no regular expression: {error}", field="filter") from error
 
 
 def _compared(found: Any, operator: str, wanted: str) -> bool:
@@ -118,8 +126,8 @@ def _alike(found: Any, wanted: str) -> tuple[Any, Any]:
         return str(found).lower(), wanted.lower()
     if isinstance(found, int | float):
         return float(found), _number(wanted)
-    if _TIME.fullmatch(str(found)) and _TIME.fullmatch(wanted):
-        return moments.moment(found), moments.moment(wanted)
+    if moments.is_moment(str(found)) and moments.is_moment(wanted):
+        return moments.moment(str(found)), moments.moment(wanted)
     return str(found), wanted
 
 

@@ -18,6 +18,8 @@ KEYS = "cloudkms.projects.locations.keyRings.cryptoKeys"
 VERSIONS = f"{KEYS}.cryptoKeyVersions"
 # Source: https://cloud.google.com/kms/docs/reference/rest/v1/CryptoKeyVersionAlgorithm
 SYMMETRIC = "GOOGLE_SYMMETRIC_ENCRYPTION"
+# Of a version between the wish to destroy it and its end. Source: https://cloud.google.com/kms/docs/destroy-restore
+LEAST_SECONDS, MOST_SECONDS = 86400, 120 * 86400
 _NONCE_BYTES = 12
 
 
@@ -29,6 +31,9 @@ def _fill_key(call: Call, record: Record) -> None:
         raise invalid(
             f"Algorithm {template['algorithm']} does not fit purpose ENCRYPT_DECRYPT.", field="versionTemplate"
         )
+    if not LEAST_SECONDS <= moments.seconds(record.body["destroyScheduledDuration"]) <= MOST_SECONDS:
+        text = "destroy_scheduled_duration must be from 24 hours to 120 days."
+        raise invalid(text, field="destroyScheduledDuration")
     if "rotationPeriod" in record.body and "nextRotationTime" not in record.body:
         raise invalid("next_rotation_time is required with rotation_period.", field="nextRotationTime")
 

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+
 
 def text(moment: datetime) -> str:
     """Return a moment as RFC 3339 in UTC."""
@@ -17,6 +19,17 @@ def now() -> str:
 def moment(value: str) -> datetime:
     """Return the moment of an RFC 3339 text; digits beyond microseconds are dropped."""
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value.replace("Z", "+00:00")))
+
+
+def is_moment(value: str) -> bool:
+    """Tell whether a text is a moment."""
+    if not _MOMENT.fullmatch(value):
+        return False
+    try:
+        moment(value)
+    except ValueError:
+        return False
+    return True
 
 
 def seconds(value: str) -> float:

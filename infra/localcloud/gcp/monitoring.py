@@ -14,6 +14,8 @@ DASHBOARDS = Service("monitoring.v1", section="dashboards")
 SERVICES = (SERVICE, DASHBOARDS)
 CHANNELS = "monitoring.projects.notificationChannels"
 POLICIES = "monitoring.projects.alertPolicies"
+# Those that Google takes, with the sign that makes each a "greater than".
+COMPARISONS = {"COMPARISON_GT": 1.0, "COMPARISON_LT": -1.0}
 
 
 def _fill_channel(call: Call, record: Record) -> None:
@@ -57,12 +59,21 @@ def _complete_policy(call: Call, record: Record) -> None:
         if not condition.get("name", "").startswith(f"{record.name}/conditions/"):
             condition["name"] = f"{record.name}/conditions/{secrets.randbelow(9 * 10**17) + 10**17}"
     for condition in conditions:
-        if threshold := condition.get("conditionThreshold"):
-            matches(threshold.get("filter", ""))
+        if (threshold := condition.get("conditionThreshold")) is not None:
+            _check_threshold(threshold)
     record.body.setdefault("enabled", True)
     for channel in record.body.get("notificationChannels", []):
         if call.cloud.store.find(CHANNELS, channel) is None:
             raise invalid(f"The notification channel {channel} does not exist.", field="notificationChannels")
+
+
+def _check_threshold(threshold: Json) -> None:
+    if "metric.type" not in threshold.get("filter", ""):
+        raise invalid("The filter of a condition must specify metric.type.", field="conditionThreshold.filter")
+    matches(threshold["filter"])
+    if threshold.get("comparison") not in COMPARISONS:
+        text = f"The comparison must be one of {', '.join(COMPARISONS)}."
+        raise invalid(text, field="conditionThreshold.comparison")
 
 
 def _mutation() -> Json:

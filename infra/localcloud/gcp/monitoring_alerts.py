@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.call import Call, Cloud
 from infra.localcloud.gcp.errors import Json, Refusal
-from infra.localcloud.gcp.monitoring import CHANNELS, POLICIES
+from infra.localcloud.gcp.monitoring import CHANNELS, COMPARISONS, POLICIES
 from infra.localcloud.gcp.monitoring_series import aggregation
 from infra.localcloud.gcp.paging import page
 from infra.localcloud.gcp.pubsub import publish_message
@@ -23,7 +23,6 @@ from infra.localcloud.gcp.store import Record
 LOG = logging.getLogger(__name__)
 SERVICE = Service("monitoring.v3")
 ALERTS = "monitoring.projects.alerts"
-COMPARISONS = {"COMPARISON_GT": 1.0, "COMPARISON_LT": -1.0}
 # How often policies are judged for those who are to be told; a list of alerts judges them anew. Google takes longer.
 PERIOD_SECONDS = 5.0
 
@@ -43,7 +42,10 @@ def start(cloud: Cloud) -> None:
 def _watch(cloud: Cloud) -> None:
     # Nobody signals the event: this is only the pace of judging.
     while not threading.Event().wait(PERIOD_SECONDS):
-        judge(cloud)
+        try:
+            judge(cloud)
+        except Exception:
+            LOG.exception("the alert policies could not be judged")
 
 
 @SERVICE.method(f"{ALERTS}.list")
@@ -87,7 +89,7 @@ def _violations(cloud: Cloud, policy: Record, now: datetime) -> Iterator[tuple[s
         except Refusal as refusal:
             LOG.warning("%s is not judged: %s", condition["name"], refusal.message)
             continue
-        sign, limit = COMPARISONS.get(threshold["comparison"], 1.0), threshold.get("thresholdValue", 0.0)
+        sign, limit = COMPARISONS[threshold["comparison"]], threshold.get("thresholdValue", 0.0)
         for one in found:
             if one.points and all(sign * point.value > sign * limit for point in one.points):
                 yield repr((condition["name"], one.selectable)), one
@@ -100,7 +102,7 @@ def _judged(cloud: Cloud, threshold: Json, now: datetime) -> list[OneSeries]:
     begin = now - timedelta(seconds=max(moments.seconds(threshold.get("duration", "0s")), period))
     found = cloud.part(AllSeries).select(threshold["filter"], begin, now)
     for how in hows:
-        found = aggregated(found, how, begin, now)
+        found = aggregated(found, how, now)
     return found
 
 

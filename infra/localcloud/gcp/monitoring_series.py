@@ -54,7 +54,7 @@ def list_(call: Call) -> Json:
         raise invalid("The interval ends before it begins.", field="interval.startTime")
     found = call.cloud.part(AllSeries).select(call.query.get("filter", ""), begin, end)
     for prefix in ("aggregation", "secondaryAggregation"):
-        found = aggregated(found, _aggregation_of_query(call.query, prefix), begin, end)
+        found = aggregated(found, _aggregation_of_query(call.query, prefix), end)
     records = [Record(str(number), _shown(one, call.query), number=number) for number, one in enumerate(found)]
     chosen, token = page(records, {**call.query, "filter": "", "orderBy": ""})
     answer: Json = {"timeSeries": [record.body for record in chosen]} if chosen else {}

@@ -39,7 +39,10 @@ class Ticker:
             now = self._cloud.clock.now()
             self._cloud.clock.wait_until(min(map(moments.moment, due), default=now + IDLE), since)
             for job in self._waiting():
-                self._fire(job)
+                try:
+                    self._fire(job)
+                except Exception:
+                    LOG.exception("%s could not be fired", job.name)
 
     def _waiting(self) -> list[Record]:
         found = self._cloud.store.all(JOBS)

@@ -16,6 +16,8 @@ from infra.localcloud.gcp.errors import Json, Refusal, invalid
 from infra.localcloud.gcp.filters import matches, value_at
 
 MOST_POINTS = 50_000
+# Source: https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#Aggregation
+LEAST_PERIOD_SECONDS, MOST_PERIOD_SECONDS = 60, 104 * 7 * 86400
 # Aligners and reducers by what they make of the values. Source:
 # https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#Aligner
 _MAKE: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -132,7 +134,7 @@ def _between(points: list[Point], begin: datetime, end: datetime) -> list[Point]
     return points[first(points, begin, key=attrgetter("end")) : bisect_right(points, end, key=attrgetter("end"))]
 
 
-def aggregated(series: list[OneSeries], how: Aggregation, begin: datetime, end: datetime) -> list[OneSeries]:
+def aggregated(series: list[OneSeries], how: Aggregation, end: datetime) -> list[OneSeries]:
     """Return the series aligned in windows that end at `end`, and reduced over those of one group.
 
     Raises:
@@ -142,26 +144,27 @@ def aggregated(series: list[OneSeries], how: Aggregation, begin: datetime, end: 
         if how.reducer != "REDUCE_NONE":
             raise invalid("A reducer needs an aligner.", field="aggregation.perSeriesAligner")
         return series
-    if how.period_seconds <= 0:
-        raise invalid("An aligner needs an alignment period.", field="aggregation.alignmentPeriod")
-    aligned = [_aligned(one, how, begin, end) for one in series]
+    if not LEAST_PERIOD_SECONDS <= how.period_seconds <= MOST_PERIOD_SECONDS:
+        text = f"The alignment period must be from {LEAST_PERIOD_SECONDS} to {MOST_PERIOD_SECONDS} seconds."
+        raise invalid(text, field="aggregation.alignmentPeriod")
+    aligned = [_aligned(one, how, end) for one in series]
     aligned = [one for one in aligned if one.points]
     return aligned if how.reducer == "REDUCE_NONE" else list(_reduced(aligned, how))
 
 
-def _aligned(one: OneSeries, how: Aggregation, begin: datetime, end: datetime) -> OneSeries:
+def _aligned(one: OneSeries, how: Aggregation, end: datetime) -> OneSeries:
     name = how.aligner.removeprefix("ALIGN_")
     if name in ("RATE", "DELTA") and one.kind == "GAUGE":
         raise invalid(f"{how.aligner} does not fit a GAUGE metric.", field="aggregation.perSeriesAligner")
     if one.value_type == "DISTRIBUTION" and not name.startswith("PERCENTILE_"):
         raise Refusal("UNIMPLEMENTED", f"The local cloud aligns distributions to percentiles, not by {how.aligner}.")
-    points, window = [], timedelta(seconds=how.period_seconds)
-    stop = end
-    while stop > begin:
-        values = [point.value for point in one.points if stop - window < point.end <= stop]
-        if values:
-            points.append(Point(stop, _value(one, name, values, how)))
-        stop -= window
+    windows: dict[int, list[float]] = defaultdict(list)
+    for point in one.points:
+        windows[math.floor((end - point.end).total_seconds() / how.period_seconds)].append(point.value)
+    points = [
+        Point(end - timedelta(seconds=number * how.period_seconds), _value(one, name, values, how))
+        for number, values in sorted(windows.items())
+    ]
     is_whole = name == "COUNT" or (name in ("SUM", "MIN", "MAX", "DELTA", "NEXT_OLDER") and one.value_type == "INT64")
     kind = "DELTA" if name == "DELTA" else "GAUGE"
     return OneSeries(one.metric, one.resource, kind, "INT64" if is_whole else "DOUBLE", points[::-1])

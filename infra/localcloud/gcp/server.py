@@ -32,6 +32,8 @@ BOOT_VARIABLE = "STILE_BOOT_ID"
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 # Requests that wait (a pull, a prediction) hold a thread each.
 THREADS = 256
+# Protobuf's own limit for JSON.
+MOST_DEPTH = 100
 # Clients of Vertex poll operations here; it is in no discovery document.
 UI = "ui/"
 
@@ -138,7 +140,7 @@ def answer(body: Any, status: int = 200) -> JSONResponse:
 
 def _path(request: Request) -> str:
     """Return the path as it came, still encoded, without the leading slash."""
-    path = request.scope["raw_path"].decode("ascii").lstrip("/").partition("?")[0]
+    path = request.scope["raw_path"].decode("latin-1").lstrip("/").partition("?")[0]
     return f"v1/{path.removeprefix(UI)}" if path.startswith(UI) else path
 
 
@@ -154,6 +156,32 @@ def _json(raw: bytes) -> Any:
     if not raw.strip():
         return None
     try:
-        return json.loads(raw)
-    except ValueError as error:
+        found = json.loads(raw, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise invalid(f"Invalid JSON payload received. {error}") from error
+    if b"\\ud" in raw.lower():
+        _check_text(found)
+    if _is_deeper(found, MOST_DEPTH):
+        raise invalid("Invalid JSON payload received. Message too deep. Max recursion depth reached")
+    return found
+
+
+def _check_text(value: Any) -> None:
+    """Refuse halves of characters, which JSON can write and nobody can send on."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise invalid(f"Invalid JSON payload received. {error}") from error
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"Unexpected token. {word}")
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Tell whether objects and lists are nested deeper than so; level by level, for the stack is not endless either."""
+    level = [value]
+    for _ in range(depth):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [item for items in inner for item in items]
+    return any(isinstance(one, dict | list) for one in level)

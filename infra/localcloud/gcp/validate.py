@@ -6,11 +6,13 @@ camelCase, no nulls (protobuf's JSON mapping: https://protobuf.dev/programming-g
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
+from infra.localcloud.gcp import moments
 from infra.localcloud.gcp.enums import number_of
 from infra.localcloud.gcp.errors import Json, Refusal, bad_request
 from infra.localcloud.gcp.routes import Document, Method
@@ -19,9 +21,9 @@ from infra.localcloud.gcp.routes import Document, Method
 SYSTEM = frozenset(
     {"$alt", "$fields", "$key", "$prettyPrint", "$callback", "$outputDefaults", "$unique", "userProject"}
 )
-_DURATION = re.compile(r"-?\d+(\.\d{1,9})?s")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
-_WHOLE = re.compile(r"-?\d+")
+# At most 10,000 years, protobuf's own limit.
+_DURATION = re.compile(r"-?\d{1,12}(\.\d{1,9})?s")
+_WHOLE = re.compile(r"-?\d{1,20}")
 _RANGES = {
     "int32": (-(2**31), 2**31 - 1),
     "uint32": (0, 2**32 - 1),
@@ -199,7 +201,7 @@ class _Walk:
             raise self._wrong("TYPE_BYTES", value, path)
         if form == "google-duration" and not _DURATION.fullmatch(value):
             raise self._wrong("google.protobuf.Duration", value, path)
-        if form in _TIMES and not _TIME.fullmatch(value):
+        if form in _TIMES and not moments.is_moment(value):
             raise self._wrong("google.protobuf.Timestamp", value, path)
         return value
 
@@ -218,16 +220,14 @@ class _Walk:
             return self._whole(facts.get("format", "int32"), value, path, as_text=False)
         if isinstance(value, bool):
             raise self._wrong("TYPE_DOUBLE", value, path)
-        if isinstance(value, int | float):
-            return value
         try:
             return value if value in ("NaN", "Infinity", "-Infinity") else float(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise self._wrong("TYPE_DOUBLE", value, path) from error
 
     def _whole(self, form: str, value: Any, path: str, *, as_text: bool) -> int:
         is_text = isinstance(value, str) and _WHOLE.fullmatch(value) is not None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and int(value) == value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and _is_whole(value)
         fits = (is_text or is_number) if self._lenient else (is_text if as_text else is_number)
         least, most = _RANGES[form]
         if not fits or not least <= int(value) <= most:
@@ -244,6 +244,10 @@ class _Walk:
     def _wrong(self, kind: str, value: Any, path: str) -> _Problem:
         shown = f'"{value}"' if isinstance(value, str) else value
         return _Problem(path, f"Invalid value at '{path}' ({kind}), {shown}")
+
+
+def _is_whole(value: float) -> bool:
+    return isinstance(value, int) or (math.isfinite(value) and int(value) == value)
 
 
 def _unknown(name: str, path: str) -> str:

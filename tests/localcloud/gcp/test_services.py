@@ -245,7 +245,7 @@ def test_time_series_are_aligned_and_reduced(gcp: Served) -> None:
                 "valueType": "INT64",
                 "points": [
                     {
-                        "interval": {"endTime": text(end - timedelta(seconds=50 - 20 * number))},
+                        "interval": {"endTime": text(end - timedelta(seconds=100 - 40 * number))},
                         "value": {"int64Value": str(value)},
                     }
                 ],
@@ -255,7 +255,7 @@ def test_time_series_are_aligned_and_reduced(gcp: Served) -> None:
     def points(**asked: Any) -> list[list[float]]:
         answer = series.list(
             name=PROJECT,
-            interval_startTime=text(end - timedelta(seconds=60)),
+            interval_startTime=text(end - timedelta(seconds=120)),
             interval_endTime=text(end),
             **{"filter": f'metric.type="{metric}"', **asked},
         ).execute()
@@ -266,10 +266,10 @@ def test_time_series_are_aligned_and_reduced(gcp: Served) -> None:
 
     assert points() == [[3, 2, 1], [30, 20, 10]]
     assert points(filter=f'metric.type="{metric}" AND metric.labels.endpoint="b"') == [[30, 20, 10]]
-    window = {"aggregation_alignmentPeriod": "60s", "aggregation_perSeriesAligner": "ALIGN_SUM"}
+    window = {"aggregation_alignmentPeriod": "120s", "aggregation_perSeriesAligner": "ALIGN_SUM"}
     assert points(**window) == [[6], [60]]
     assert points(**window, aggregation_crossSeriesReducer="REDUCE_SUM") == [[66]]
-    mean = {"aggregation_alignmentPeriod": "30s", "aggregation_perSeriesAligner": "ALIGN_MEAN"}
+    mean = {"aggregation_alignmentPeriod": "60s", "aggregation_perSeriesAligner": "ALIGN_MEAN"}
     assert points(**mean) == [[3, 1.5], [30, 15]]
     for wrong in ({"filter": 'resource.type="global"'}, {**window, "aggregation_perSeriesAligner": "ALIGN_RATE"}):
         with google_refusal(400, "INVALID_ARGUMENT"):
