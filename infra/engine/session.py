@@ -101,7 +101,7 @@ def open_session(environment: Environment, progress: Progress) -> Session:
     if environment.pulumi_home is not None:
         from infra.providers.install import install_stand_in
 
-        install_stand_in(programs.pulumi, environment.pulumi_home)
+        install_stand_in(programs.pulumi, environment.pulumi_home, environment.cloud)
         environment.backend_dir.mkdir(parents=True, exist_ok=True)
     return Session(environment, programs, cloud, open_stack(environment, programs, cloud))
 
