@@ -11,8 +11,8 @@ from components.registry import RegistryArgs
 from components.stages import Grants
 
 LOOKING = ("aiplatform.models.get", "aiplatform.models.list")
-CHANGING = ("aiplatform.models.update", "aiplatform.models.upload")
-"""Versions are uploaded, and their aliases say what is approved.
+UPLOADING = ("aiplatform.models.upload",)
+"""A version is uploaded with its status and its aliases, and no job changes it afterwards.
 
 Source: https://cloud.google.com/iam/docs/roles-permissions/aiplatform
 """
@@ -35,7 +35,7 @@ class GcpRegistry(pulumi.ComponentResource):
         # Evaluate measures the champion too, so it looks for it.
         self.grants = {
             "evaluate": [own_role("reads", LOOKING)],
-            "register": [own_role("adds", LOOKING + CHANGING)],
+            "register": [own_role("adds", LOOKING + UPLOADING)],
         }
         self.register_outputs({"group": self.group})
 
