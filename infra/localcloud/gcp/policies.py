@@ -19,6 +19,8 @@ MEMBER = re.compile(
     r"principal|principalSet|deleted):\S+"
 )
 ROLE = re.compile(r"(roles|(projects|organizations)/[^/]+/roles)/[A-Za-z0-9_.]+")
+# Source: https://cloud.google.com/iam/docs/policies#versions
+CONDITIONS_VERSION = 3
 
 Named = Callable[[Call], str]
 
@@ -87,6 +89,10 @@ def write(call: Call, collection: str, name: str) -> Json:
 
 
 def _check(call: Call, policy: Json) -> None:
+    if any("condition" in one for one in policy.get("bindings", [])) and policy.get("version") != CONDITIONS_VERSION:
+        raise invalid(
+            f"Conditional role bindings need version {CONDITIONS_VERSION} of the policy.", field="policy.version"
+        )
     for position, binding in enumerate(policy.get("bindings", [])):
         at = f"policy.bindings[{position}]"
         if not ROLE.fullmatch(binding.get("role", "")):

@@ -135,6 +135,9 @@ def test_policies_are_read_changed_and_guarded_by_their_etag(gcp: Served, topic:
     ):
         with google_refusal(400, "INVALID_ARGUMENT"):
             topics.setIamPolicy(resource=topic, body={"policy": {"bindings": [wrong]}}).execute()
+    limited = {"role": "roles/viewer", "members": [member], "condition": {"title": "t", "expression": "true"}}
+    with google_refusal(400, "INVALID_ARGUMENT", "version 3"):
+        topics.setIamPolicy(resource=topic, body={"policy": {"bindings": [limited]}}).execute()
     topics.delete(topic=topic).execute()
     topics.create(name=topic, body={}).execute()
     assert "bindings" not in topics.getIamPolicy(resource=topic).execute()
