@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +42,15 @@ def schema(name: str) -> Mapping[str, Any]:
     documents = resources.files("googleapiclient.discovery_cache").joinpath("documents")
     found: Mapping[str, Any] = json.loads(documents.joinpath("aiplatform.v1.json").read_text())["schemas"][name]
     return found
+
+
+def test_golden(job: Made, golden: Path) -> None:
+    """After a change that is meant: `STILE_WRITE_GOLDEN=1 pytest tests/components`."""
+    text = job.inputs["content"] + "\n"
+    file = golden / "gcp" / "pipeline.json"
+    if os.environ.get("STILE_WRITE_GOLDEN"):
+        file.write_text(text)
+    assert text == file.read_text()
 
 
 def test_the_object_is_named_by_its_hash(job: Made) -> None:
