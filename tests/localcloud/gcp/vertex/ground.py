@@ -5,7 +5,8 @@ import json
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,11 @@ class Ground:
     folder: Path
     bucket: str
 
-    def generated(self, client: Any) -> Any:
-        """Return a generated client of google-cloud-aiplatform that speaks REST to this cloud."""
-        options = ClientOptions(api_endpoint=self.gcp.cloud.endpoint_url)
-        return client(credentials=Person(), transport="rest", client_options=options)
+    @contextmanager
+    def generated(self, client: Any) -> Iterator[Any]:
+        """Give a generated client of google-cloud-aiplatform that speaks REST to this cloud."""
+        with generated(self.gcp.cloud.endpoint_url, client) as made:
+            yield made
 
     def image(self, script: str) -> str:
         """Push an image without a base whose entrypoint is a script, and return its URI by digest."""
@@ -156,6 +158,17 @@ class Ground:
         body = {"resourceNames": [f"projects/{PROJECT}"], "filter": words, "pageSize": 1000}
         found = self.gcp.client("logging", "v2").entries().list(body=body).execute()
         return [entry["jsonPayload"]["message"] for entry in found.get("entries", ())]
+
+
+@contextmanager
+def generated(endpoint_url: str, client: Any) -> Iterator[Any]:
+    """Give a generated client that speaks REST to a cloud."""
+    options = ClientOptions(api_endpoint=endpoint_url)
+    with client(credentials=Person(), transport="rest", client_options=options) as made:
+        yield made
+        # The client closes its own connections, but not those by which it polls operations.
+        if polling := getattr(made.transport, "_operations_client", None):
+            polling._transport._session.close()
 
 
 def ground(gcp: LocalGcp, crane: str, folder: Path) -> Ground:

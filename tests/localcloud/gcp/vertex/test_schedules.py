@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
-from google.api_core.client_options import ClientOptions
 from google.cloud import aiplatform_v1 as v1
 from google.protobuf import field_mask_pb2, json_format
 
-from tests.localcloud.gcp.serving import PLACE, Person, Served
-from tests.localcloud.gcp.vertex.ground import eventually
+from tests.localcloud.gcp.serving import PLACE, Served
+from tests.localcloud.gcp.vertex.ground import eventually, generated
 from tests.localcloud.gcp.vertex.test_pipelines import spec
 
 State = v1.Schedule.State
@@ -21,9 +20,7 @@ State = v1.Schedule.State
 def schedules(gcp: Served) -> Iterator[v1.ScheduleServiceClient]:
     # Nothing listens there: a job of a schedule's pipeline fails, which is no matter here.
     gcp.cloud.registry_url = "http://127.0.0.1:9"
-    options = ClientOptions(api_endpoint=gcp.cloud.endpoint_url)
-    client: Any = v1.ScheduleServiceClient
-    with client(credentials=Person(), transport="rest", client_options=options) as made:
+    with generated(gcp.cloud.endpoint_url, v1.ScheduleServiceClient) as made:
         yield made
 
 
