@@ -19,6 +19,8 @@ from ml_jobs.use_cases import UseCase
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 120.0
+# How the variables begin by which jobs know where they are.
+PLATFORMS = ("STILE_", "AWS_", "SAGEMAKER_", "AIP_", "CLOUD_ML_", "CLOUDSDK_", "GCE_", "GOOGLE_", "STORAGE_")
 _MONTHS = {"train": 3, "test": 7, "heldout": 9, "later": 11}
 
 
@@ -55,7 +57,7 @@ def instances(table: pd.DataFrame, use_case: UseCase) -> list[dict[str, Any]]:
 
 def environment(**given: str) -> dict[str, str]:
     """Return this environment without the settings of jobs and clouds, and with the given ones."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STILE_", "AWS_", "SAGEMAKER_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PLATFORMS)}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **given}
 
 
