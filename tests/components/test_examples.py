@@ -25,3 +25,14 @@ def test_example_runs_with_its_stage_only(cloud: str, stage: str) -> None:
     assert declared.outputs
     made = [one for one in declared.resources if not one.type.startswith("stile:")]
     assert all(one.type.startswith(f"{cloud}:") for one in made)
+
+
+def test_a_deployment_is_usable_without_any_stage() -> None:
+    declared = declare(lambda: runpy.run_path(str(ROOT / "resources" / "endpoint_deployment.py")), "dev")
+    assert {made.type for made in declared.resources} == {
+        "gcp:vertex/aiEndpoint:AiEndpoint",
+        "stile:endpoint:EndpointDeployment",
+    }
+    split = declared.one("EndpointDeployment").inputs["trafficSplit"]
+    assert sorted(split.values()) == [10, 90]
+    assert split.keys() == declared.outputs["live"].keys()
