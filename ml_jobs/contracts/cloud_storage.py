@@ -127,8 +127,9 @@ def _fetch(storage: Any, bucket: str, item: dict[str, Any], target: Path) -> Non
 def _put(storage: Any, bucket: str, name: str, path: Path) -> None:
     from googleapiclient.http import MediaFileUpload
 
-    resumable = path.stat().st_size > CHUNK_BYTES
-    media = MediaFileUpload(str(path), mimetype="application/octet-stream", chunksize=CHUNK_BYTES, resumable=resumable)
+    # Always by a session: what is sent again after an error is the same upload, where a second one would overwrite an
+    # object that the first had made, which a job's account may not.
+    media = MediaFileUpload(str(path), mimetype="application/octet-stream", chunksize=CHUNK_BYTES, resumable=True)
     # With its digest: an object that arrives otherwise is refused.
     body = {"name": name, "md5Hash": _md5(path)}
     storage.objects().insert(bucket=bucket, body=body, media_body=media).execute(num_retries=RETRIES)
