@@ -4,7 +4,7 @@ import math
 import re
 import statistics
 import threading
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -90,28 +90,33 @@ class AllSeries:
     def add(
         self, metric: Json, resource: Json, point: Point, *, kind: str = "GAUGE", value_type: str = "DOUBLE"
     ) -> None:
-        """Keep a point.
+        """Keep a point that a client writes.
 
         Raises:
             Refusal: INVALID_ARGUMENT, if the series has a newer point or is of another kind.
         """
-        key = repr((_sorted(metric), _sorted(resource)))
         with self._lock:
-            series = self._kept.setdefault(key, OneSeries(metric, resource, kind, value_type))
-            if (series.kind, series.value_type) != (kind, value_type):
-                raise invalid(f"{metric['type']} is a {series.kind} of {series.value_type}.", field="timeSeries")
+            series = self._of(metric, resource, kind, value_type)
             if series.points and point.end < series.points[-1].end:
                 raise invalid("Points must be written in order.", field="timeSeries.points.interval.endTime")
-            series.points.append(point)
-            del series.points[:-MOST_POINTS]
+            _put(series, point)
 
     def count(self, metric: Json, resource: Json, point: Point) -> None:
-        """Count events: a point of a DELTA metric of whole numbers."""
-        self.add(metric, resource, point, kind="DELTA", value_type="INT64")
+        """Count events: a point of a DELTA metric of whole numbers. These may come in any order."""
+        with self._lock:
+            _put(self._of(metric, resource, "DELTA", "INT64"), point)
 
     def sample(self, metric: Json, resource: Json, point: Point) -> None:
-        """Keep a sample of a distribution, such as one request's latency."""
-        self.add(metric, resource, point, kind="DELTA", value_type="DISTRIBUTION")
+        """Keep a sample of a distribution, such as one request's latency. Samples may come in any order."""
+        with self._lock:
+            _put(self._of(metric, resource, "DELTA", "DISTRIBUTION"), point)
+
+    def _of(self, metric: Json, resource: Json, kind: str, value_type: str) -> OneSeries:
+        key = repr((_sorted(metric), _sorted(resource)))
+        series = self._kept.setdefault(key, OneSeries(metric, resource, kind, value_type))
+        if (series.kind, series.value_type) != (kind, value_type):
+            raise invalid(f"{metric['type']} is a {series.kind} of {series.value_type}.", field="timeSeries")
+        return series
 
     def select(self, text: str, begin: datetime, end: datetime) -> list[OneSeries]:
         """Return the series that fit a filter and have points after `begin` until `end`, with these points.
@@ -126,6 +131,11 @@ class AllSeries:
             chosen = [one for one in self._kept.values() if fits(one.selectable)]
             found = [replace(one, points=_between(one.points, begin, end)) for one in chosen]
         return [one for one in found if one.points]
+
+
+def _put(series: OneSeries, point: Point) -> None:
+    insort(series.points, point, key=attrgetter("end"))
+    del series.points[:-MOST_POINTS]
 
 
 def _between(points: list[Point], begin: datetime, end: datetime) -> list[Point]:

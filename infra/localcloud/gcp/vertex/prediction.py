@@ -12,6 +12,7 @@ from infra.localcloud.gcp.errors import STATUSES, Json, Refusal, invalid, precon
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.vertex.endpoints import held_server
 from infra.localcloud.gcp.vertex.model_records import ENDPOINTS
+from infra.localcloud.gcp.vertex.telemetry import watched
 from infra.localcloud.gcp.vertex.traffic import choice
 from infra.localcloud.jobs.variants import VariantAnswer
 
@@ -68,7 +69,10 @@ def _exchange(call: Call, body: bytes, headers: Mapping[str, str]) -> tuple[dict
         deployed = next(one for one in endpoint.body["deployedModels"] if one["id"] == wanted)
         server = held_server(call.cloud, call.name, wanted)
     try:
-        return deployed, server.answer(body, headers)
+        with watched(call.cloud, call.name, wanted, len(call.body.get("instances") or [body])) as seen:
+            answer = server.answer(body, headers)
+            seen.status = answer.status
+        return deployed, answer
     finally:
         server.release()
 
