@@ -15,7 +15,10 @@ LOGGING: tuple[Role, ...] = ("train", "evaluate", "govern", "jobs")
 """The jobs that log runs."""
 
 IMAGE = "mlflow/mlflow:v3.17.2-full"
-"""MLflow's own image with the drivers for PostgreSQL and Cloud Storage: https://mlflow.org/docs/latest/docker."""
+"""MLflow's own image with `mlflow[extras,db]`, so with the drivers for Cloud Storage and PostgreSQL.
+
+Source: docker/Dockerfile.full of https://github.com/mlflow/mlflow, and its pull request 19979.
+"""
 SOURCE = "https://ghcr.io"
 """Where MLflow publishes it. Cloud Run takes images of Artifact Registry, which hands this one on."""
 
