@@ -9,12 +9,14 @@ from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 from infra.localcloud.gcp.vertex.job_cloud import JOB_AGENT, check_account
 from infra.localcloud.gcp.vertex.job_runs import ENDED, JOBS, MACHINE, begin, cancel
-from infra.localcloud.jobs.contract_vertex import custom_job_request
+from infra.localcloud.jobs.contract_vertex import WEEK_SECONDS, custom_job_request, seconds
 from infra.localcloud.jobs.definition import UnsupportedError
 from infra.localcloud.jobs.request import JobRequest
 
 SERVICE = Service("aiplatform.v1", section="jobs", table=Path(__file__).with_name("collections.toml"))
 POOLS = "jobSpec.workerPoolSpecs"
+# No timer of this machine waits longer; Vertex AI's own default is a week.
+MOST_SECONDS = 10 * WEEK_SECONDS
 # What a job may ask for beside its containers, and the local cloud has nothing of.
 OTHER_MEMBERS = ("persistentResourceId", "network", "pscInterfaceConfig", "enableWebAccess", "enableDashboardAccess")
 
@@ -60,6 +62,8 @@ def _check(body: Json) -> None:
             raise invalid("Either containerSpec or pythonPackageSpec must be given.", field=f"{path}.containerSpec")
         if "containerSpec" in pool and not pool["containerSpec"].get("imageUri"):
             raise invalid("An image must be given.", field=f"{path}.containerSpec.imageUri")
+    if not 0 < seconds(spec.get("scheduling", {}).get("timeout"), WEEK_SECONDS) <= MOST_SECONDS:
+        raise invalid(f"The timeout must be within {MOST_SECONDS:.0f}s.", field="jobSpec.scheduling.timeout")
     for member in OTHER_MEMBERS:
         if spec.get(member):
             raise Refusal("UNIMPLEMENTED", f"jobSpec.{member}: is not implemented in the local cloud.")

@@ -246,8 +246,12 @@ def _fill(call: Call, record: Record) -> None:
 
 
 def _change(call: Call, before: Record, after: Record) -> None:
-    if before.body.get("trafficSplit") != after.body.get("trafficSplit"):
-        check_split(after.body.get("trafficSplit", {}), _ids(after))
+    if before.body.get("trafficSplit") == after.body.get("trafficSplit"):
+        return
+    check_split(after.body.get("trafficSplit", {}), _ids(after))
+    # No operation, so it takes no time; but it may fail.
+    if fault := states.transition("deployment", "split", after.name).fault:
+        raise Refusal("INTERNAL", fault)
 
 
 def _remove(call: Call, record: Record) -> None:

@@ -12,7 +12,7 @@ from googleapiclient.discovery_cache import get_static_doc
 
 from infra.localcloud.gcp.call import PROJECT_NUMBER, Cloud
 from infra.localcloud.gcp.errors import invalid
-from infra.localcloud.gcp.policies import ACCOUNTS
+from infra.localcloud.gcp.store import ACCOUNTS
 from infra.localcloud.gcp.vertex.metadata_server import MetadataServer
 from infra.localcloud.jobs.container import ContainerHost, Settings
 from infra.localcloud.jobs.registry import ImageError

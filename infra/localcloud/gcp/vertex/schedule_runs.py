@@ -29,16 +29,24 @@ def read_cron(text: str) -> Schedule:
 
 def plan(body: Json, now: datetime) -> None:
     """Note when a schedule is due next, or that it is completed. Raises ScheduleError."""
-    start = moments.moment(body["startTime"]) if "startTime" in body else now
-    # A start on the minute is itself due.
-    due = read_cron(body["cron"]).after(max(now, start - timedelta(microseconds=1)))
-    is_over = "endTime" in body and due >= moments.moment(body["endTime"])
+    try:
+        due, is_over = _next(body, now)
+    except (OverflowError, ValueError) as error:
+        raise ScheduleError(str(error)) from error
     has_all = int(body.get("maxRunCount", 0)) and int(body.get("startedRunCount", 0)) >= int(body["maxRunCount"])
     if is_over or has_all:
         body["state"] = COMPLETED
         body.pop("nextRunTime", None)
     else:
         body["nextRunTime"] = moments.text(due)
+
+
+def _next(body: Json, now: datetime) -> tuple[datetime, bool]:
+    """Return when a schedule is due next, and whether that is after its end."""
+    start = moments.moment(body["startTime"]) if "startTime" in body else now
+    # A start on the minute is itself due.
+    due = read_cron(body["cron"]).after(start - timedelta(microseconds=1) if start > now else now)
+    return due, "endTime" in body and due >= moments.moment(body["endTime"])
 
 
 class Ticker:
