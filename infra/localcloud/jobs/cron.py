@@ -37,8 +37,14 @@ class Schedule:
         """Return the first moment after another at which it is due, in UTC.
 
         Raises:
-            ScheduleError: it is never due (30 February).
+            ScheduleError: it is never due (30 February), or not before calendars end.
         """
+        try:
+            return self._after(moment)
+        except OverflowError as error:
+            raise ScheduleError(f"there is no time of the calendar after {moment}") from error
+
+    def _after(self, moment: datetime) -> datetime:
         local = moment.astimezone(self.zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
         end = local + _HORIZON
         while local < end:

@@ -66,3 +66,9 @@ def test_what_is_no_schedule(schedule: str, zone: str) -> None:
 def test_a_day_that_never_comes() -> None:
     with pytest.raises(ScheduleError, match="never"):
         parse("0 0 30 2 *").after(moment("2026-01-01T00:00"))
+
+
+@pytest.mark.parametrize("begin", ["0001-01-01T00:00", "9999-12-31T23:59"])
+def test_the_ends_of_the_calendar(begin: str) -> None:
+    with pytest.raises(ScheduleError, match="calendar"):
+        parse("0 0 30 2 *", "America/New_York").after(moment(begin))
