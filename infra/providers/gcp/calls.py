@@ -14,7 +14,7 @@ from infra.providers.kit.reading import fill
 from infra.providers.kit.resource import PluginError
 from infra.providers.kit.shapes import api_name, put
 from infra.providers.kit.tables import Call, Field
-from infra.providers.kit.values import Properties
+from infra.providers.kit.values import Properties, Value
 
 LABELS = "labels"
 
@@ -79,9 +79,12 @@ class Calls(CommonCalls):
     ) -> dict[str, Any]:
         """Return the arguments of a call: the properties that its body has a place for, its own, and the mask."""
         shape, body = self.shape(call), dict[str, Any]()
-        for name in dict.fromkeys([*names, *changed]):
+        chosen = self._chosen(call)
+        for name in dict.fromkeys([*names, *changed, *chosen]):
             field = self.type.fields[name]
-            value = self._labels(values, call) if name == LABELS and self.type.labelled else values.get(name)
+            value = completed(field, values.get(name, chosen.get(name)), self._recorded.get(name))
+            if name == LABELS and self.type.labelled:
+                value = self._labels(values, call)
             if value is not None and value != "":
                 put(body, field, value, shape)
             elif name in changed and call.nulls:
@@ -96,6 +99,13 @@ class Calls(CommonCalls):
         if call.mask:
             args[call.mask] = ",".join(sorted(_path(self.type.fields[name], shape) for name in changed))
         return {**args, **fill(call.args, known)}
+
+    def _chosen(self, call: Call) -> Properties:
+        """Return what the cloud once chose, for a call that replaces the whole resource."""
+        if call.send != "all" or call.mask:
+            return {}
+        kept = [name for name, field in self.type.fields.items() if field.computed and not field.local]
+        return {name: self._recorded[name] for name in kept if name in self._recorded}
 
     def _labels(self, values: Properties, call: Call) -> dict[str, Any]:
         wanted: dict[str, Any] = self._rules.effective(values.get(LABELS) or None, self._recorded)
@@ -130,6 +140,21 @@ class Calls(CommonCalls):
         given = {key: value for key, value in args.items() if key in taken}
         found: dict[str, Any] = self.cloud.call(self.type.service, self.type.operations, given)
         return found
+
+
+def completed(field: Field, value: Value, recorded: Value) -> Value:
+    """Return a value with what the cloud once chose for what it leaves out, as the real plugin sends it.
+
+    A condition of an alert policy, say, keeps the name that Google gave it; without, it would be another condition.
+    """
+    if isinstance(value, list) and isinstance(recorded, list) and field.children:
+        pairs = zip(value, [*recorded, *[None] * len(value)], strict=False)
+        return [completed(field, now, before) for now, before in pairs]
+    if not (isinstance(value, dict) and isinstance(recorded, dict) and field.children):
+        return value
+    chosen = {name: recorded[name] for name, child in field.children.items() if child.computed and name in recorded}
+    given = {name: completed(field.children[name], item, recorded.get(name)) for name, item in value.items()}
+    return {**chosen, **given}
 
 
 def _done(operation: Mapping[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """The connection to the local Google Cloud: loopback only, one client per API."""
 
-import copy
 import os
 import threading
 from contextlib import closing
@@ -58,7 +57,7 @@ class Cloud:
 
         # The document names Google's host, also for uploads, which `api_endpoint` would leave as it is.
         document = {**api(name).document, "rootUrl": f"{self.endpoint_url.rstrip('/')}/"}
-        return build_from_document(copy.copy(document), http=self._connection())
+        return build_from_document(document, http=self._connection())
 
     def _connection(self) -> Any:
         """Return a new connection: threads share none, and servers close those that nobody used for a while."""
