@@ -5,12 +5,13 @@ import threading
 from contextlib import closing
 from typing import Any
 
+from infra.guards import GOOGLE_ENDPOINT
 from infra.providers.gcp.schemas import api
 from infra.providers.kit import local_only
 from infra.providers.kit.resource import CallFailed, PluginError
 
-ENDPOINT = "STILE_GCP_ENDPOINT"
-PROJECT, REGION, TOKEN = "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_REGION", "CLOUDSDK_AUTH_ACCESS_TOKEN"
+ENDPOINT = GOOGLE_ENDPOINT
+PROJECT, REGION, TOKEN = "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION", "CLOUDSDK_AUTH_ACCESS_TOKEN"
 _LONGEST_CALL_SECONDS = 120
 
 

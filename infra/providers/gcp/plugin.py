@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from infra.guards import is_loopback
-from infra.providers.gcp import refusals
+from infra import guards
+from infra.accounts import LOCAL_TOKEN
 from infra.providers.gcp.cloud import Cloud
 from infra.providers.gcp.hooks import Hook
 from infra.providers.gcp.label_rules import LabelRules
@@ -21,12 +21,13 @@ from infra.providers.kit.values import Properties, Value
 
 # what the real plugin takes and a local cloud has no use for
 _WITHOUT_EFFECT = frozenset(
-    {"accessToken", "batching", "billingProject", "disableGooglePartnerName", "googlePartnerName", "requestReason"}
+    {"batching", "billingProject", "disableGooglePartnerName", "googlePartnerName", "requestReason"}
     | {"requestTimeout", "scopes", "userProjectOverride", "zone"}
 )
 _WITH_EFFECT = frozenset(
     {"project", "region", "defaultLabels", "addPulumiAttributionLabel", "version", "pluginDownloadURL"}
 )
+_CREDENTIALS = frozenset({"accessToken", "credentials", "externalCredentials", "impersonateServiceAccount"})
 _ENDPOINT = "CustomEndpoint"
 
 
@@ -48,7 +49,7 @@ class GcpPlugin(Plugin):
 
     def check_config(self, inputs: Properties) -> Iterator[Failure]:
         """Refuse what the stand-in does not understand, endpoints that are not on loopback, and real credentials."""
-        for name in sorted(inputs.keys() - _WITHOUT_EFFECT - _WITH_EFFECT - refusals.CREDENTIALS):
+        for name in sorted(inputs.keys() - _WITHOUT_EFFECT - _WITH_EFFECT - _CREDENTIALS):
             if not name.startswith("__") and not name.endswith(_ENDPOINT):
                 yield Failure(name, f"the local stand-in does not support the provider's input `{name}`")
         yield from _refused(inputs)
@@ -76,13 +77,13 @@ class GcpPlugin(Plugin):
 def _refused(inputs: Properties) -> Iterator[Failure]:
     """Yield what leads past the local cloud, or is of a real account: in the environment, and in the inputs."""
     advice = 'this plugin is a stand-in for local clouds only; run `eval "$(./stile env local-gcp)"` in this shell'
-    for name, reason in refusals.against_local(os.environ):
+    for name, reason in guards.against_local(os.environ, "gcp"):
         yield Failure(name, f"{reason}: {advice}")
     for name, url in inputs.items():
-        if name.endswith(_ENDPOINT) and url and not is_loopback(str(url)):
+        if name.endswith(_ENDPOINT) and url and not guards.is_loopback(str(url)):
             yield Failure(name, f"the provider's {name} {url} is not on this machine: {advice}")
-    for name in sorted(inputs.keys() & refusals.CREDENTIALS):
-        if refusals.is_real(str(inputs[name])):
+    for name in sorted(inputs.keys() & _CREDENTIALS):
+        if inputs[name] and inputs[name] != LOCAL_TOKEN:
             yield Failure(name, f"the provider's {name} is a real account's: {advice}")
 
 

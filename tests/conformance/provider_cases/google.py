@@ -19,7 +19,7 @@ class GoogleWorld:
         self.environment = {
             "STILE_GCP_ENDPOINT": gcp.cloud.endpoint_url,
             "GOOGLE_CLOUD_PROJECT": PROJECT.partition("/")[2],
-            "GOOGLE_CLOUD_REGION": REGION,
+            "GOOGLE_CLOUD_LOCATION": REGION,
         }
         self._clients: dict[str, Any] = {}
 

@@ -18,11 +18,11 @@ LEADS_AWAY = {
     "storage": ({"STORAGE_EMULATOR_HOST": "https://storage.googleapis.com"}, "STORAGE_EMULATOR_HOST"),
     "one-service": ({"GOOGLE_STORAGE_CUSTOM_ENDPOINT": "https://10.0.0.1/storage/v1/"}, "CUSTOM_ENDPOINT"),
     "gcloud": ({"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": "http://example.com"}, "OVERRIDES_STORAGE"),
-    "key-file": ({"GOOGLE_APPLICATION_CREDENTIALS": "/home/me/key.json"}, "a real account's"),
-    "key": ({"GOOGLE_CREDENTIALS": "{}"}, "a real account's"),
+    "key-file": ({"GOOGLE_APPLICATION_CREDENTIALS": "/home/me/key.json"}, "an account of yours"),
+    "key": ({"GOOGLE_CREDENTIALS": "{}"}, "an account of yours"),
     "token": ({"CLOUDSDK_AUTH_ACCESS_TOKEN": "ya29.abc"}, "a real account's"),
     "provider-token": ({"GOOGLE_OAUTH_ACCESS_TOKEN": "ya29.abc"}, "a real account's"),
-    "impersonation": ({"GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": "a@b.iam.gserviceaccount.com"}, "a real account's"),
+    "impersonation": ({"GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": "a@b.iam.gserviceaccount.com"}, "an account of yours"),
 }
 
 
