@@ -10,6 +10,7 @@ from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 from infra.localcloud.gcp.vertex.batch_runs import ENDED, JOBS, MACHINE, BatchRun
 from infra.localcloud.gcp.vertex.job_cloud import check_account
+from infra.localcloud.gcp.vertex.keys import check_key
 from infra.localcloud.gcp.vertex.model_records import plain_name, version_record
 
 SERVICE = Service("aiplatform.v1", section="batch", table=Path(__file__).with_name("collections.toml"))
@@ -44,6 +45,7 @@ def _fill(call: Call, record: Record) -> None:
             "A custom container predicts on dedicated_resources; a machine type must be given.",
             field="batchPredictionJob.dedicatedResources",
         )
+    check_key(call, body)
     check_account(call.cloud, body.get("serviceAccount"))
     version = version_record(call.cloud, body["model"])
     body |= {

@@ -9,6 +9,7 @@ from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 from infra.localcloud.gcp.vertex.job_cloud import JOB_AGENT, check_account
 from infra.localcloud.gcp.vertex.job_runs import ENDED, JOBS, MACHINE, begin, cancel
+from infra.localcloud.gcp.vertex.keys import check_key
 from infra.localcloud.jobs.contract_vertex import WEEK_SECONDS, custom_job_request, seconds
 from infra.localcloud.jobs.definition import UnsupportedError
 from infra.localcloud.jobs.request import JobRequest
@@ -17,8 +18,8 @@ SERVICE = Service("aiplatform.v1", section="jobs", table=Path(__file__).with_nam
 POOLS = "jobSpec.workerPoolSpecs"
 # No timer of this machine waits longer; Vertex AI's own default is a week.
 MOST_SECONDS = 10 * WEEK_SECONDS
-# What a job may ask for beside its containers, and the local cloud has nothing of.
-OTHER_MEMBERS = ("persistentResourceId", "network", "pscInterfaceConfig", "enableWebAccess", "enableDashboardAccess")
+# What a job may ask for beside its containers, and the local cloud has nothing of. Networks change nothing here.
+OTHER_MEMBERS = ("persistentResourceId", "enableWebAccess", "enableDashboardAccess")
 
 
 @SERVICE.method(f"{JOBS}.cancel")
@@ -33,6 +34,7 @@ def cancel_job(call: Call) -> Json:
 
 def _fill(call: Call, record: Record) -> None:
     _check(record.body)
+    check_key(call, record.body)
     check_account(call.cloud, record.body["jobSpec"].get("serviceAccount"))
     _request(record)
     record.body["state"] = states.transition(MACHINE, "create", record.name).during

@@ -14,6 +14,7 @@ from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 from infra.localcloud.gcp.vertex.job_cloud import check_account
 from infra.localcloud.gcp.vertex.job_logs import serving_log
+from infra.localcloud.gcp.vertex.keys import check_key, check_same
 from infra.localcloud.gcp.vertex.model_records import ENDPOINTS, parts, shown, version_record
 from infra.localcloud.gcp.vertex.servers import Servers, ServingPlan, start_server
 from infra.localcloud.gcp.vertex.traffic import NEW, check_split
@@ -48,6 +49,7 @@ def deploy_model(call: Call) -> Json:
     with cloud.store.locked():
         endpoint = cloud.store.get(ENDPOINTS, name)
         _refuse_taken(endpoint, deployed["id"])
+        check_same(endpoint.body, version.body)
         check_split(split, [*_ids(endpoint), NEW])
         cloud.store.change(ENDPOINTS, name, lambda record: _note_deploying(record, deployed, begun=True))
     final = {deployed["id"] if key == NEW else key: share for key, share in split.items()}
@@ -241,6 +243,7 @@ def _stamp(record: Record) -> None:
 
 
 def _fill(call: Call, record: Record) -> None:
+    check_key(call, record.body)
     if record.body.get("trafficSplit"):
         raise invalid("A new Endpoint has no DeployedModels, and so no traffic split.", field="endpoint.trafficSplit")
 

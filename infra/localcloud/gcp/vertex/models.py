@@ -14,6 +14,7 @@ from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 from infra.localcloud.gcp.vertex import artifacts
 from infra.localcloud.gcp.vertex.job_cloud import check_account, check_image
+from infra.localcloud.gcp.vertex.keys import check_key
 from infra.localcloud.gcp.vertex.model_records import (
     DEFAULT,
     MODELS,
@@ -187,6 +188,7 @@ def _check(call: Call, sent: Json) -> None:
     container = sent.get("containerSpec") or {}
     if not container.get("imageUri"):
         raise invalid("Field 'containerSpec.imageUri' is required.", field="model.containerSpec.imageUri")
+    check_key(call, sent)
     check_image(call.cloud, container["imageUri"])
     check_account(call.cloud, call.body.get("serviceAccount"))
     if container.get("grpcPorts") or container.get("invokeRoutePrefix"):

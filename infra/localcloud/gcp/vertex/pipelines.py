@@ -9,6 +9,7 @@ from infra.localcloud.gcp.errors import Json, Refusal, invalid, precondition
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 from infra.localcloud.gcp.vertex.job_cloud import check_account
+from infra.localcloud.gcp.vertex.keys import check_key
 from infra.localcloud.gcp.vertex.pipeline_runs import MACHINE, PipelineRun, Runs, facts_of
 from infra.localcloud.gcp.vertex.pipeline_tasks import PIPELINES, change_pipeline
 from infra.localcloud.jobs.custom_job_kfp import check, check_run
@@ -20,8 +21,8 @@ ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CA
 # Whom a pipeline acts as that names no account.
 COMPUTE_ACCOUNT = f"{PROJECT_NUMBER}-compute@developer.gserviceaccount.com"
 FAIL_FAST = "PIPELINE_FAILURE_POLICY_FAIL_FAST"
-# What a pipeline job may have, and the local cloud has nothing of.
-OTHERS = ("templateUri", "network", "pscInterfaceConfig")
+# What a pipeline job may have, and the local cloud has nothing of. Networks change nothing here.
+OTHERS = ("templateUri",)
 OTHER_CONFIG = ("parameters", "inputArtifacts")
 
 
@@ -71,6 +72,7 @@ def _root(config: Json, definition: Definition) -> str:
 
 def _fill(call: Call, record: Record) -> None:
     body = record.body
+    check_key(call, body)
     check_account(call.cloud, body.get("serviceAccount"))
     body.setdefault("serviceAccount", COMPUTE_ACCOUNT)
     definition = checked(body)

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 from infra.localcloud.gcp.service import Service
+from infra.localcloud.gcp.vertex import keys
 
 TABLE = Path(__file__).with_name("collections.toml")
 SERVICE = Service("aiplatform.v1", section="records", table=TABLE)
+
+SERVICE.hooks("metadataStores").filling = keys.filling
+SERVICE.hooks("tensorboards").filling = keys.filling
