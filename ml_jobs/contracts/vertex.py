@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING
 
 from ml_jobs.contracts import candidate, cloud_storage, vertex_job
 from ml_jobs.contracts.addresses import bind_host
+from ml_jobs.contracts.capture import Capture
 from ml_jobs.errors import JobError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.types import Message
 
 Folders = Mapping[str, str]
 ENDPOINT = "STILE_GCP_ENDPOINT"
@@ -138,8 +140,12 @@ def serve(arguments: Sequence[str]) -> None:
     with _scratch() as scratch:
         cloud_storage.download(environ["AIP_STORAGE_URI"], Path(scratch))
         predictor = load_predictor(Path(scratch), load(environ["STILE_USE_CASE"]), thread, environ)
-    app = routed(make_app(predictor, thread), environ)
-    http_server.run(app, http_server.listening_socket(bind_host(environ, ENDPOINT), int(port)))
+    with _scratch() as scratch:
+        captured = Capture.of(environ, Path(scratch))
+        app = routed(make_app(predictor, thread), environ, captured)
+        http_server.run(app, http_server.listening_socket(bind_host(environ, ENDPOINT), int(port)))
+        if captured is not None:
+            captured.close()
     thread.shutdown()
 
 
@@ -168,8 +174,8 @@ def deployed(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, **told}
 
 
-def routed(app: "Starlette", environ: Mapping[str, str]) -> "Starlette":
-    """Answer the platform's routes as well as our own.
+def routed(app: "Starlette", environ: Mapping[str, str], captured: Capture | None = None) -> "Starlette":
+    """Answer the platform's routes as well as our own; what comes by the platform's and is predicted is captured.
 
     An answer to Vertex AI holds `predictions` alone: it adds the model's name and version itself, under names that
     ours would stand in the way of.
@@ -183,9 +189,18 @@ def routed(app: "Starlette", environ: Mapping[str, str]) -> "Starlette":
     own = {route.path: route.endpoint for route in app.routes if isinstance(route, Route)}
 
     async def predict(request: Request) -> Response:
-        answer: Response = await own["/invocations"](request)
+        body = bytearray()
+
+        async def receive() -> "Message":
+            message = await request.receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        answer: Response = await own["/invocations"](Request(request.scope, receive))
         if answer.status_code != 200:
             return answer
+        if captured is not None:
+            captured.note(bytes(body), bytes(answer.body))
         content = json.loads(bytes(answer.body))
         return Response(to_json({"predictions": content["predictions"]}), media_type=JSON)
 
