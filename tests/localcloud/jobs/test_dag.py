@@ -70,6 +70,18 @@ def test_after_a_failure_nothing_that_needs_it_runs(nodes: list[Node], data: st.
     assert watch.order[-1] == failing
 
 
+@given(graphs(), st.integers(1, 3), st.data())
+def test_a_slow_failure_ends_only_what_needs_it(nodes: list[Node], parallelism: int, data: st.DataObject) -> None:
+    failing = data.draw(st.sampled_from([node.name for node in nodes]))
+    watch, before = Watch(frozenset([failing])), {node.name: node.after for node in nodes}
+    assert DagRun(nodes, watch.execute, parallelism, fail_slow=True).run() is Verdict.FAILED
+    lost: set[str] = set()
+    for name in sorted(before):
+        if before[name] & (lost | {failing}):
+            lost.add(name)
+    assert set(watch.order) == set(before) - lost
+
+
 def test_steps_that_need_nothing_of_each_other_run_at_once() -> None:
     """Protects the parallelism itself: each step waits for the other to have begun."""
     together = threading.Barrier(2, timeout=30)

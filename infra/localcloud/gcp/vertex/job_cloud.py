@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +19,8 @@ from infra.localcloud.jobs.registry import ImageError
 # Whom a container acts as that no service account was named for.
 # Source: https://cloud.google.com/vertex-ai/docs/general/custom-service-account
 JOB_AGENT = f"service-{PROJECT_NUMBER}@gcp-sa-aiplatform-cc.iam.gserviceaccount.com"
+# The account of a project's machines, which a pipeline acts as that names none. Every project has it.
+COMPUTE_ACCOUNT = f"{PROJECT_NUMBER}-compute@developer.gserviceaccount.com"
 SERVING_AGENT = "custom-online-prediction@caip-tenant.iam.gserviceaccount.com"
 # Any token that was not given out is a person's, who may do everything: the platform's own acts.
 PLATFORM_TOKEN = "vertex-ai"  # noqa: S105 - it opens nothing
@@ -87,13 +88,11 @@ def container_host(cloud: Cloud) -> ContainerHost:
 
 def check_account(cloud: Cloud, account: str | None) -> None:
     """Raise the vendor's error for a service account that does not exist; none at all is the platform's own."""
-    if not account:
+    if not account or account == COMPUTE_ACCOUNT:
         return
-    known: Mapping[str, Any]
-    for record in cloud.store.all(ACCOUNTS):
-        known = record.body
-        if known["email"] == account and not known.get("disabled"):
-            return
+    known = [record.body for record in cloud.store.all(ACCOUNTS)]
+    if any(body["email"] == account and not body.get("disabled") for body in known):
+        return
     raise invalid(f"Service account `{account}` does not exist.", field="serviceAccount")
 
 

@@ -202,7 +202,7 @@ class PipelineRun:
 
 def _failure(body: Json) -> str:
     """Return the message of a failed pipeline's error, as Vertex AI words it."""
-    failed = [task["taskName"] for task in tasks_of(body)[1:] if task["state"] == "FAILED"]
+    failed = [task["taskName"] for task in tasks_of(body)[1:] if task["state"] in ("FAILED", "CANCELLED")]
     said = f"The DAG failed because some tasks failed. The failed tasks are: [{', '.join(failed)}]."
     job = body["name"].rpartition("/")[2]
     return f"{said}; Job (project_id = {PROJECT}, job_id = {job}) is failed due to the above error."

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.localcloud.gcp import states
-from infra.localcloud.gcp.call import PROJECT_NUMBER, Call
+from infra.localcloud.gcp.call import Call
 from infra.localcloud.gcp.errors import Json, Refusal, invalid, precondition
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
-from infra.localcloud.gcp.vertex.job_cloud import check_account
+from infra.localcloud.gcp.vertex.job_cloud import COMPUTE_ACCOUNT, check_account
 from infra.localcloud.gcp.vertex.keys import check_key
 from infra.localcloud.gcp.vertex.pipeline_runs import MACHINE, PipelineRun, Runs, facts_of
 from infra.localcloud.gcp.vertex.pipeline_tasks import PIPELINES, change_pipeline
@@ -18,8 +18,6 @@ from infra.localcloud.jobs.definition_kfp import Definition, parse
 
 SERVICE = Service("aiplatform.v1", section="pipelines", table=Path(__file__).with_name("collections.toml"))
 ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED")
-# Whom a pipeline acts as that names no account.
-COMPUTE_ACCOUNT = f"{PROJECT_NUMBER}-compute@developer.gserviceaccount.com"
 FAIL_FAST = "PIPELINE_FAILURE_POLICY_FAIL_FAST"
 # What a pipeline job may have, and the local cloud has nothing of. Networks change nothing here.
 OTHERS = ("templateUri",)

@@ -7,9 +7,9 @@ from infra.localcloud.gcp.call import Call, Cloud
 from infra.localcloud.gcp.errors import Json, Refusal, invalid, precondition
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
-from infra.localcloud.gcp.vertex.job_cloud import check_account
-from infra.localcloud.gcp.vertex.pipelines import COMPUTE_ACCOUNT, checked
+from infra.localcloud.gcp.vertex.job_cloud import COMPUTE_ACCOUNT, check_account
 from infra.localcloud.gcp.vertex.pipelines import SERVICE as PIPELINES
+from infra.localcloud.gcp.vertex.pipelines import checked
 from infra.localcloud.gcp.vertex.schedule_runs import ACTIVE, PAUSED, SCHEDULES, Ticker, plan
 from infra.localcloud.jobs.cron import ScheduleError
 

@@ -102,7 +102,7 @@ def submit(
     body = {
         "displayName": "words",
         "pipelineSpec": document,
-        "serviceAccount": account,
+        **({"serviceAccount": account} if account else {}),
         "runtimeConfig": {"gcsOutputDirectory": f"gs://{vertex.bucket}/root", "parameterValues": values},
     }
     job = v1.PipelineJob()
@@ -156,6 +156,17 @@ def test_tasks_run_in_order_under_their_accounts(
     pipelines.delete_pipeline_job(name=name).result(timeout=30)  # type: ignore[no-untyped-call]
     with pytest.raises(exceptions.NotFound):
         pipelines.get_pipeline_job(name=name)
+
+
+def test_a_pipeline_without_an_account_acts_as_the_projects_machines(
+    vertex: Ground, image: str, pipelines: v1.PipelineServiceClient
+) -> None:
+    """Protects: the account that every project has, without which no pipeline runs that names none."""
+    found = ended(pipelines, submit(vertex, pipelines, spec(image, only=("x",)), ""))
+    assert found.state == PipelineState.PIPELINE_STATE_SUCCEEDED, tasks(found)
+    assert found.service_account == "100000000000-compute@developer.gserviceaccount.com"
+    job = tasks(found)["only"].executor_detail.container_detail.main_job
+    assert said(vertex, job)[0].startswith(f"I am {found.service_account} ")
 
 
 def test_a_failed_task_fails_the_pipeline(
