@@ -56,7 +56,7 @@ def upload(call: Call) -> Json:
         return {"model": name, "modelVersionId": version.body["versionId"]}
 
     transition = states.transition("model", "upload", name)
-    return call.cloud.operations.run(call.method, call.name, outcome, work, transition)
+    return call.cloud.operations.run(call.method, name, outcome, work, transition)
 
 
 @SERVICE.method(f"{MODELS}.get")

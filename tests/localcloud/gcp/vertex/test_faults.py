@@ -59,6 +59,8 @@ def test_what_is_being_deployed_is_in_the_way(vertex: Ground, server_image: str,
         assert "being-deployed" in api.ask("DELETE", name, refused=400)["message"]
         api.ask("DELETE", model, refused=400)
         assert "deployedModels" not in api.ask("GET", name)
+        known = api.http.get(f"/v1/{name}/operations").json()["operations"]
+        assert (known[-1]["name"], known[-1]["done"]) == (begun["name"], False)
         eventually(lambda: api.http.get(f"/ui/{begun['name']}").json()["done"])
         assert [one["id"] for one in api.ask("GET", name)["deployedModels"]] == ["7"]
         api.remove(name, "7")
