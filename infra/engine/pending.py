@@ -11,6 +11,7 @@ from pulumi import automation
 
 from infra.engine.events import CutOff, Message, Watch, short
 from infra.engine.lookups import Lookups, UnknowableError
+from infra.engine.lookups_gcp import GoogleLookups
 from infra.engine.session import Session
 from infra.errors import ProvisioningError
 from infra.providers.kit.resource import PluginError
@@ -71,8 +72,10 @@ def settle(session: Session, watch: Watch, hands: Hands) -> None:
         return
     urns = list(dict.fromkeys([*(item["resource"]["urn"] for item in pending), *unread]))
     names = ", ".join(short(urn) for urn in urns)
-    watch(Message("warning", f"an earlier update was cut off or failed during: {names}; asking the cloud what came of it"))
-    lookups = Lookups(session)
+    watch(
+        Message("warning", f"an earlier update was cut off or failed during: {names}; asking the cloud what came of it")
+    )
+    lookups = lookups_of(session)
     try:
         adopted, unknown = adopt({**deployment, "pending_operations": pending}, lookups.find)
         touched = [each for each in adopted["resources"] if each["urn"] in urns and each.get("id")]
@@ -93,13 +96,18 @@ def settle(session: Session, watch: Watch, hands: Hands) -> None:
         watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
 
 
+def lookups_of(session: Session) -> Lookups | GoogleLookups:
+    """Return what asks the cloud of an environment."""
+    return GoogleLookups(session) if session.environment.cloud == "gcp" else Lookups(session)
+
+
 def is_unread(resource: Resource) -> bool:
     """True for what was adopted and never read: the recovery itself was cut off."""
     in_cloud = resource["type"].startswith(CLOUD_PREFIXES)
     return bool(in_cloud and resource.get("custom") and resource.get("id") and not resource.get("outputs"))
 
 
-def await_rest(lookups: Lookups, resource: Resource, watch: Watch) -> None:
+def await_rest(lookups: Lookups | GoogleLookups, resource: Resource, watch: Watch) -> None:
     """Wait until what the cloud still does to a resource has ended: until then it takes no other change.
 
     Raises:
@@ -203,7 +211,7 @@ def note(session: Session, steps: Sequence[CutOff], watch: Watch, write: Callabl
     noted_path(session).parent.mkdir(parents=True, exist_ok=True)
     noted_path(session).write_text(json.dumps(before))
     try:
-        adopted, _ = adopt({**deployment, "pending_operations": pending}, Lookups(session).find)
+        adopted, _ = adopt({**deployment, "pending_operations": pending}, lookups_of(session).find)
     except PluginError as error:
         watch(Message("warning", f"the cloud does not say yet what came of what was cut off: {error}"))
         return

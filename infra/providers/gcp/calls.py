@@ -55,15 +55,10 @@ class Calls(CommonCalls):
         upload.
         """
         name = service or self.type.service
-        known = api(name)
-        body, media = args.pop("body", None), args.pop("media", None)
-        given = {key: value for key, value in args.items() if key in known.parameters(operation)}
-        for key, value in args.items():
-            if key not in given:
-                body = {} if body is None else body
-                put_at(body, key, value)
+        media = args.pop("media", None)
+        given, body = placed(name, operation, args)
         answer = self.cloud.call(name, operation, given, body, media)
-        return self._settled(answer) if known.answers_operation(operation) else answer
+        return self._settled(answer) if api(name).answers_operation(operation) else answer
 
     def shape(self, call: Call) -> Any:
         """Return the shape of a method's body, or of the part of it that holds the properties."""
@@ -140,6 +135,17 @@ class Calls(CommonCalls):
         given = {key: value for key, value in args.items() if key in taken}
         found: dict[str, Any] = self.cloud.call(self.type.service, self.type.operations, given)
         return found
+
+
+def placed(service: str, operation: str, args: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Return the arguments that a method takes in path and query, and its body of all others; None for no body."""
+    known = api(service).parameters(operation)
+    body = args.get("body")
+    for key, value in args.items():
+        if key not in known and key != "body":
+            body = {} if body is None else body
+            put_at(body, key, value)
+    return {key: value for key, value in args.items() if key in known}, body
 
 
 def completed(field: Field, value: Value, recorded: Value) -> Value:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -80,37 +81,51 @@ class Cloud:
             CallFailed: the cloud refuses; `code` is the status of HTTP.
             PluginError: it cannot be reached, or the arguments are wrong.
         """
-        from googleapiclient.discovery import key2param
+        given = args if body is None else {**args, "body": body}
+        given = given if media is None else {**given, "media_body": media}
+        return ask(self.client(name), method, given, self._send)
 
-        *collections, last = method.split(".")
-        resource = self.client(name)
-        for collection in collections:
-            resource = getattr(resource, collection)()
-        given = {key2param(key): value for key, value in args.items()}
-        given |= {} if body is None else {"body": body}
-        given |= {} if media is None else {"media_body": media}
-        try:
-            request = getattr(resource, last)(**given)
-        except (TypeError, ValueError) as error:
-            raise PluginError(f"{method}: {error}") from error
-        answer = self._ask(method, request)
-        follow = getattr(resource, f"{last}_next", None)
-        while follow is not None and (request := follow(request, answer)) is not None:
-            answer = _joined(answer, self._ask(method, request))
-        return answer
-
-    def _ask(self, method: str, request: Any) -> Any:
-        import httplib2
-        from googleapiclient.errors import Error, HttpError
-
+    def _send(self, request: Any) -> Any:
         request.headers["authorization"] = f"Bearer {self._token}"
-        try:
-            with closing(self._connection()) as connection:
-                return request.execute(http=connection)
-        except HttpError as error:
-            raise CallFailed(method, str(error.status_code), error.reason or "no reason given") from error
-        except (Error, OSError, httplib2.HttpLib2Error) as error:
-            raise PluginError(f"{method}: could not connect to {self.endpoint_url}: {error}") from error
+        with closing(self._connection()) as connection:
+            return request.execute(http=connection)
+
+
+def _execute(request: Any) -> Any:
+    with closing(request.http):  # servers close those that nobody used for a while
+        return request.execute()
+
+
+def ask(client: Any, method: str, args: Mapping[str, Any], send: Callable[[Any], Any] = _execute) -> Any:
+    """Call a method of a client by the vendor's name; `send` sends one request. See Cloud.call."""
+    from googleapiclient.discovery import key2param
+
+    *collections, last = method.split(".")
+    resource = client
+    for collection in collections:
+        resource = getattr(resource, collection)()
+    try:
+        request = getattr(resource, last)(**{key2param(key): value for key, value in args.items()})
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{method}: {error}") from error
+    answer = _answer(method, request, send)
+    follow = getattr(resource, f"{last}_next", None)
+    while follow is not None and (request := follow(request, answer)) is not None:
+        answer = _joined(answer, _answer(method, request, send))
+    return answer
+
+
+def _answer(method: str, request: Any, send: Callable[[Any], Any]) -> Any:
+    import httplib2
+    from google.auth.exceptions import GoogleAuthError
+    from googleapiclient.errors import Error, HttpError
+
+    try:
+        return send(request)
+    except HttpError as error:
+        raise CallFailed(method, str(error.status_code), error.reason or "no reason given") from error
+    except (Error, OSError, httplib2.HttpLib2Error, GoogleAuthError) as error:
+        raise PluginError(f"{method}: could not connect: {error}") from error
 
 
 def _joined(page: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

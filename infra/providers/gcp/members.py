@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.providers.gcp.calls import Calls
 from infra.providers.gcp.table_resource import GcpResource
+from infra.providers.gcp.tables import Type
 from infra.providers.kit.reading import fill, parse_id
 from infra.providers.kit.resource import CallFailed, DeleteCall, PluginError
 from infra.providers.kit.values import Properties
@@ -21,37 +22,27 @@ class MemberResource(GcpResource):
 
     def _make(self, calls: Calls, inputs: Properties) -> tuple[dict[str, Any], set[str]]:
         """Add the member to the policy; all its properties are in there."""
-        known = self._named({**inputs, **self._place(calls, inputs)})
+        known = named(self._type, {**inputs, **self._place(calls, inputs)})
         self._rewrite(calls, known, _add)
         return known, set(self._type.fields)
-
-    def _named(self, properties: Properties) -> dict[str, Any]:
-        """Return the properties with what is known of the policy's subject, and the id."""
-        subject, given = self._type.subject, str(properties[self._type.subject])
-        told = parse_id(self._type.full, given) if "/" in given else {}
-        full = str(fill(self._type.full, {**properties, **told}))
-        condition = properties.get("condition")
-        suffix = "/" + "/".join(condition.get(part) or "" for part in CONDITION) if condition else ""
-        known = {**properties, **told, subject: full, "resource": full, "short": told.get(subject, given)}
-        return {**known, "suffix": suffix, "id": fill(self._type.id, {**known, "suffix": suffix})}
 
     def _known(self, calls: Calls, identity: str, outputs: Properties) -> dict[str, Any]:
         """Return what is known; an id to import is `<resource> <role> <member> [<title of the condition>]`."""
         if outputs.get("role"):
-            return self._named({**outputs, **self._place(calls, outputs)})
+            return named(self._type, {**outputs, **self._place(calls, outputs)})
         words = identity.split(" ", 3)
         if len(words) < 3:
             raise PluginError(f"the id {identity} has not the form `<resource> <role> <member> [<condition's title>]`")
         given = {self._type.subject: words[0], "role": words[1], "member": words[2]}
         wanted = {**given, "condition": {"title": words[3]}} if len(words) > 3 else given
-        policy = calls.read(self._named({**self._place(calls, {}), **wanted})) or {}
+        policy = calls.read(named(self._type, {**self._place(calls, {}), **wanted})) or {}
         found = next((each for each in policy.get("bindings", ()) if _holds(each, wanted, by_title=True)), wanted)
-        return self._named({**self._place(calls, {}), **wanted, **_conditions(found)})
+        return named(self._type, {**self._place(calls, {}), **wanted, **_conditions(found)})
 
     def _live(self, calls: Calls, known: dict[str, Any], prior: Properties) -> Properties | None:
         """Return the outputs as they are live; None if the policy does not name the member."""
         policy = calls.read(known)
-        if policy is None or not any(_holds(each, known) for each in policy.get("bindings", ())):
+        if policy is None or not has(policy, known):
             return None
         live = {name: known[name] for name in self._type.fields if known.get(name) is not None}
         # As it was first read: each change of the policy for somebody else would show as one of this member.
@@ -85,6 +76,22 @@ class MemberResource(GcpResource):
             return True
 
         calls.poll(written, f"the policy of {known['resource']}", self._type.minutes * 60)
+
+
+def named(table: Type, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a member with what is known of the policy's subject, and the id."""
+    subject, given = table.subject, str(properties[table.subject])
+    told = parse_id(table.full, given) if "/" in given else {}
+    full = str(fill(table.full, {**properties, **told}))
+    condition = properties.get("condition")
+    suffix = "/" + "/".join(condition.get(part) or "" for part in CONDITION) if condition else ""
+    known = {**properties, **told, subject: full, "resource": full, "short": told.get(subject, given)}
+    return {**known, "suffix": suffix, "id": fill(table.id, {**known, "suffix": suffix})}
+
+
+def has(policy: Mapping[str, Any], known: Properties) -> bool:
+    """Say whether a policy names a member."""
+    return any(_holds(each, known) for each in policy.get("bindings", ()))
 
 
 def _conditions(properties: Mapping[str, Any]) -> Properties:
