@@ -25,6 +25,7 @@ MODULES = (
     "infra.localcloud.gcp.cloudlogging",
     "infra.localcloud.gcp.budgets",
     "infra.localcloud.gcp.run",
+    "infra.localcloud.gcp.sql.service",
     "infra.localcloud.gcp.vertex.records",
     "infra.localcloud.gcp.vertex.models",
     "infra.localcloud.gcp.vertex.endpoints",
