@@ -29,7 +29,7 @@ def get(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
-    """Answer a page of the operations of a project and location."""
+    """Answer a page of the operations of a project and location, or on one resource."""
     found = call.cloud.operations.below(call.name)
     records = [Record(one.name, one.shown(), number=number) for number, one in enumerate(found)]
     chosen, token = page(records, call.query)
@@ -40,7 +40,8 @@ def list_(call: Call) -> Json:
 def wait(call: Call) -> Json:
     """Answer an operation when it is done, or when the time that the client gave is over."""
     operation = call.cloud.operations.get(_name(call))
-    asked = float(str(call.body.get("timeout") or f"{MOST_WAIT_SECONDS}s").removesuffix("s"))
+    told = call.query.get("timeout") or call.body.get("timeout") or f"{MOST_WAIT_SECONDS}s"
+    asked = float(str(told).removesuffix("s"))
     operation.ended.wait(min(asked, MOST_WAIT_SECONDS))
     return operation.shown()
 

@@ -22,12 +22,14 @@ class Operation:
 
     Attributes:
         name: such as `projects/p/locations/l/operations/123`.
+        about: the resource, or the parent, that the request named which began it.
         cancelled: set when somebody asked to cancel it; work that can end early looks at it.
         ended: set when it is done.
     """
 
     name: str
     metadata: Json
+    about: str = ""
     cancelled: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     result: Json = field(default_factory=dict)
@@ -104,9 +106,13 @@ class Operations:
         return found
 
     def below(self, parent: str) -> list[Operation]:
-        """Return the operations of a project and location, in the order of their beginning."""
+        """Return the operations of a project and location, or on one resource, in the order of their beginning."""
         with self._lock:
-            return [one for name, one in self._known.items() if name.startswith(f"{parent}/operations/")]
+            return [
+                one
+                for name, one in self._known.items()
+                if name.startswith(f"{parent}/operations/") or one.about == parent
+            ]
 
     def forget(self, name: str) -> None:
         """Delete an operation, which does not end it; raises NOT_FOUND."""
@@ -123,7 +129,7 @@ class Operations:
             value = {"genericMetadata": {"createTime": now, "updateTime": now}} if "genericMetadata" in fields else {}
             metadata = packed(method.document, schema, {**value, **outcome.metadata})
         number = str(secrets.randbelow(9 * 10**17) + 10**17)
-        return Operation(_name(parent, number), metadata)
+        return Operation(_name(parent, number), metadata, parent)
 
     def _keep(self, operation: Operation) -> None:
         with self._lock:

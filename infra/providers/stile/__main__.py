@@ -22,6 +22,10 @@ class Stile(Plugin):
                 from infra.providers.stile.image import Image
 
                 return Image(self)
+            case "stile:endpoint:EndpointDeployment":
+                from infra.providers.stile.deployment import EndpointDeployment
+
+                return EndpointDeployment(self)
             case "stile:endpoint:Live":
                 from infra.providers.stile.live import Live
 

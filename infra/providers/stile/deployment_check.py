@@ -173,7 +173,9 @@ def _split(news: Properties) -> Iterator[Failure]:
     if UNKNOWN not in ids:
         for id_ in sorted(split.keys() - set(ids)):
             known = ", ".join(map(str, ids))
-            yield Failure(f"trafficSplit.{id_}", f"is no model of deployedModels: describe it there, or take one of {known}")
+            yield Failure(
+                f"trafficSplit.{id_}", f"is no model of deployedModels: describe it there, or take one of {known}"
+            )
 
 
 def _rollout(rollout: Value) -> Iterator[Failure]:

@@ -91,3 +91,16 @@ def test_operations_are_listed_and_forgotten(gcp: Served) -> None:
     assert gcp.http.delete(f"/v1/{made[0]['name']}").status_code == 200
     assert gcp.http.get(f"/v1/{made[0]['name']}").status_code == 404
     assert gcp.http.get(f"/v1/{made[1]['name']}").status_code == 200
+
+
+def test_operations_are_listed_by_what_they_are_about(gcp: Served, faults: Path) -> None:
+    """Protects: who was cut off finds what still goes on at an endpoint; and a wait ends when it asks to."""
+    faults.write_text('[[fault]]\nmachine = "endpoint"\naction = "delete"\nname = "*/going"\ndelay_seconds = 0.5\n')
+    create(gcp, "going")
+    create(gcp, "staying")
+    begun = gcp.http.delete(f"/v1/{PLACE}/endpoints/going").json()
+    early = gcp.http.post(f"/v1/{begun['name']}:wait", params={"timeout": "0s"}).json()
+    assert early["done"] is False
+    listed = gcp.http.get(f"/v1/{PLACE}/endpoints/going/operations").json()["operations"]
+    assert [one["done"] for one in listed] == [True, False]
+    assert waited(gcp, listed[1])["done"] is True
