@@ -22,7 +22,7 @@ from infra.providers.gcp import tables as gcp_tables
 from infra.providers.gcp.plugin import GcpPlugin
 from infra.providers.install import install_stand_in
 from infra.providers.kit.resource import Plugin, ReadCall
-from tests.conformance.provider_cases import Args, Case, all_cases, tokens
+from tests.conformance.provider_cases import Args, Case, all_cases, google_sql, tokens
 from tests.conformance.provider_cases.google import GoogleWorld
 from tests.conformance.provider_cases.world import World
 from tests.localcloud.cloud import LocalAws
@@ -37,10 +37,11 @@ TOKENS = [token for cloud in VERSIONS for token in tokens(cloud)]
 
 
 # Types whose service the local cloud does not implement, and the call that says so.
+INSTANCE = {"name": "it", "settings": {"tier": "db-g1-small"}}
 UNSERVED: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "gcp:sql/databaseInstance:DatabaseInstance": ("sqladmin.v1", "instances.list", {"project": "stile-local"}),
-    "gcp:sql/database:Database": ("sqladmin.v1", "databases.list", {"project": "stile-local", "instance": "it"}),
-    "gcp:sql/user:User": ("sqladmin.v1", "users.list", {"project": "stile-local", "instance": "it"}),
+    token: ("sqladmin.v1", "instances.insert", {"project": "stile-local", "body": INSTANCE})
+    for token in google_sql.ALL
+    if token not in google_sql.TOKENS
 }
 
 

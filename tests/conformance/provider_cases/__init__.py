@@ -45,7 +45,7 @@ class Case:
 
 MODULES = {
     "aws": ("iam", "s3", "other", "sagemaker"),
-    "gcp": ("google_iam", "google_storage", "google_other", "google_monitoring"),
+    "gcp": ("google_iam", "google_storage", "google_other", "google_monitoring", "google_sql"),
 }
 
 

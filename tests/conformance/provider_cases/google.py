@@ -84,6 +84,12 @@ class GoogleWorld:
         self.call("run.v2", create, parent=PLACE, serviceId=name, body=body)
         return f"{PLACE}/services/{name}"
 
+    def instance(self, name: str) -> str:
+        """A new instance of Cloud SQL; its short name."""
+        body = {"name": name, "databaseVersion": "POSTGRES_17", "settings": {"tier": "db-g1-small"}}
+        self.call("sqladmin.v1", "instances.insert", project="stile-local", body=body)
+        return name
+
     def leave(self, api: str, of: str, resource: str, role: str, **told: Any) -> None:
         """Take everybody out of a role, in the policy of something."""
         policy = self.call(api, f"{of}.getIamPolicy", resource=resource, **told)
