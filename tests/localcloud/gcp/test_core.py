@@ -171,6 +171,15 @@ def test_filters_are_understood_or_refused(gcp: Served, ring: str) -> None:
     assert raised.value.resp.status == 501
 
 
+def test_a_question_that_is_too_long_for_an_address_is_asked_in_a_body(gcp: Served, ring: str) -> None:
+    """Protects: Google's client sends long reads as POST, with the method in a header and the query as a form."""
+    keys = gcp.client("cloudkms", "v1").projects().locations().keyRings().cryptoKeys()
+    keys.create(parent=ring, cryptoKeyId="long", body={"purpose": "ENCRYPT_DECRYPT", "labels": {"a": "b"}}).execute()
+    for tier, found in (("b", 1), ("c", 0)):
+        asked = " AND ".join([f"labels.a={tier}"] * 200)
+        assert len(keys.list(parent=ring, filter=asked).execute().get("cryptoKeys", [])) == found
+
+
 def test_of_racing_creators_one_wins(gcp: Served) -> None:
     """Protects: the store is safe for threads; a name is given once."""
     name = fresh("race")

@@ -10,8 +10,9 @@ from infra.localcloud.gcp.routes import APIS, Method, Routes
 from infra.localcloud.gcp.services import handlers
 from tests.localcloud.gcp.serving import Served
 
+pytestmark = pytest.mark.slow
 # These have tests of their own, start processes, or answer other than JSON.
-APART = ("aiplatform.v1", "storage.v1")
+APART = ("aiplatform.v1", "sqladmin.v1", "storage.v1")
 DEPTH = 4
 TEXTS = {
     "int32": 1,
