@@ -77,13 +77,15 @@ class BatchRun:
         results = Results()
         try:
             run.begin()
-            self._note(lambda body: body.update(state=run.during, startTime=moments.now()))
+            self._note(_begin)
             target = self._run(results)
         except CancelledError:
             state = states.transition(MACHINE, "cancel", self._name).done
             self._finish(state, results, STATUSES["CANCELLED"].number, "CANCELED")
         except Refusal as refusal:
             self._finish(run.failed, results, refusal.status.number, refusal.message)
+        except states.FaultError as fault:
+            self._finish(run.failed, results, STATUSES["INTERNAL"].number, str(fault))
         except TransferError as error:
             self._finish(run.failed, results, STATUSES["INVALID_ARGUMENT"].number, str(error))
         except Exception as error:
@@ -95,6 +97,7 @@ class BatchRun:
 
     def _run(self, results: Results) -> str:
         """Predict for all instances and return the folder of the outputs."""
+        self._require_wanted()
         body = self._cloud.store.get(JOBS, self._name).body
         version = self._cloud.store.get(VERSIONS, self._version)
         identifier = self._name.rpartition("/")[2]
@@ -104,14 +107,17 @@ class BatchRun:
         try:
             size = int(body.get("manualBatchTuningParameters", {}).get("batchSize") or BATCH_SIZE)
             for begin in range(0, len(lines), size):
-                if self._cancelled.is_set():
-                    raise CancelledError
+                self._require_wanted()
                 _predict(server, lines[begin : begin + size], body.get("modelParameters"), results)
         finally:
             server.retire()
         if results.errors and not results.predictions:
             raise Refusal("INVALID_ARGUMENT", f"All instances failed; the first: {results.errors[0]['error']}")
         return self._written(body, results)
+
+    def _require_wanted(self) -> None:
+        if self._cancelled.is_set():
+            raise CancelledError
 
     def _lines(self, uris: Sequence[str]) -> Iterator[str]:
         for uri in uris:
@@ -144,6 +150,13 @@ class BatchRun:
             record.body["updateTime"] = moments.now()
 
         self._cloud.store.change(JOBS, self._name, work)
+
+
+def _begin(body: Json) -> None:
+    """Note that a job runs; one that is being cancelled keeps that state."""
+    body["startTime"] = moments.now()
+    if body["state"] == states.transition(MACHINE, "create", body["name"]).during:
+        body["state"] = states.transition(MACHINE, "run", body["name"]).during
 
 
 def _predict(server: LiveServer, lines: Sequence[str], parameters: Any, results: Results) -> None:

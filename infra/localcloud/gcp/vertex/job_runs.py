@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from infra.localcloud.gcp import moments, states
 from infra.localcloud.gcp.call import Cloud
 from infra.localcloud.gcp.errors import STATUSES, Json
+from infra.localcloud.gcp.states import FaultError
 from infra.localcloud.gcp.store import Record
 from infra.localcloud.gcp.vertex.job_cloud import Session, assume, container_host
 from infra.localcloud.gcp.vertex.job_logs import JobLog, job_log
@@ -120,7 +121,8 @@ def _error(result: Result, job: JobRequest, log: JobLog) -> Json:
         return {"code": DEADLINE_EXCEEDED, "message": text}
     if result.outcome is Outcome.REQUEST_FAILED:
         return {"code": STATUSES["INVALID_ARGUMENT"].number, "message": result.message}
-    return {"code": STATUSES["INTERNAL"].number, "message": result.message}
+    # A fault that a test asked for is told in its own words.
+    return {"code": STATUSES["INTERNAL"].number, "message": result.message.removeprefix(f"{FaultError.__name__}: ")}
 
 
 def _note(cloud: Cloud, name: str, change: Callable[[Json], None]) -> None:

@@ -85,7 +85,7 @@ class PipelineRun:
         """Begin no other task, and cancel the jobs of those that run."""
         self._dag.stop()
         for job in list(self._jobs.values()):
-            self._cancel_job(job)
+            job_runs.cancel(self._cloud, job)
 
     def _run(self) -> None:
         transition = states.transition(MACHINE, "run", self._name)
@@ -160,7 +160,7 @@ class PipelineRun:
 
         self._jobs[name] = job
         if change_pipeline(self._cloud, self._name, work)["state"] == cancelling:
-            self._cancel_job(job)
+            job_runs.cancel(self._cloud, job)
 
     def _end(self, name: str, state: str, error: Json | None) -> None:
         self._jobs.pop(name, None)
@@ -176,14 +176,6 @@ class PipelineRun:
     def _task_id(self, name: str) -> str:
         body = change_pipeline(self._cloud, self._name, lambda body: None)
         return str(task_of(body, name)["taskId"])
-
-    def _cancel_job(self, job: str) -> None:
-        """Cancel a task's job, as the pipeline's account; one that has ended meanwhile needs no cancelling."""
-        try:
-            self._ask(f"{job}:cancel", {})
-        except Refusal:
-            if self._cloud.store.get(job_runs.JOBS, job).body["state"] not in job_runs.ENDED:
-                raise
 
     def _ask(self, path: str, body: Json) -> Json:
         """Ask Vertex AI for something, as the pipeline's service account."""

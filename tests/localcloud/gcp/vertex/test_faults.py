@@ -8,6 +8,7 @@ import pytest
 from tests.localcloud.gcp.cloud import PLACE
 from tests.localcloud.gcp.vertex.ground import Ground, eventually
 from tests.localcloud.gcp.vertex.test_endpoint_rules import RESOURCES, Api
+from tests.localcloud.gcp.vertex.test_pipelines import spec
 
 
 @pytest.fixture
@@ -74,4 +75,26 @@ def test_a_job_can_be_made_to_fail(vertex: Ground, server_image: str, faults: Pa
         pool = {"machineSpec": {"machineType": "n1-standard-4"}, "containerSpec": {"imageUri": server_image}}
         made = api.ask("POST", f"{PLACE}/customJobs", {"displayName": "x", "jobSpec": {"workerPoolSpecs": [pool]}})
         eventually(lambda: api.ask("GET", made["name"])["state"] == "JOB_STATE_FAILED")
-        assert "stockout" in api.ask("GET", made["name"])["error"]["message"]
+        assert api.ask("GET", made["name"])["error"] == {"code": 13, "message": "stockout"}
+
+
+def test_a_pipeline_and_a_batch_can_be_made_to_fail(vertex: Ground, server_image: str, faults: Path) -> None:
+    """Protects: they fail for the reason given, before any of their containers runs."""
+    api = Api(vertex, server_image)
+    pipeline = {"pipelineSpec": spec(server_image, one=("x",)), "runtimeConfig": {"gcsOutputDirectory": "gs://b/root"}}
+    with api.http:
+        ask(faults, "pipeline_job", "run", "pipelineJobs", 'reason = "no quota"')
+        name = api.ask("POST", f"{PLACE}/pipelineJobs", pipeline)["name"]
+        eventually(lambda: api.ask("GET", name)["state"] == "PIPELINE_STATE_FAILED")
+        assert api.ask("GET", name)["error"] == {"code": 13, "message": "no quota"}
+        ask(faults, "batch_prediction_job", "run", "batchPredictionJobs", 'reason = "no quota"')
+        batch = {
+            "displayName": "x",
+            "model": api.model("never"),
+            "dedicatedResources": {"machineSpec": {"machineType": "n1-standard-2"}},
+            "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://b/x"]}},
+            "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://b/out"}},
+        }
+        name = api.ask("POST", f"{PLACE}/batchPredictionJobs", batch)["name"]
+        eventually(lambda: api.ask("GET", name)["state"] == "JOB_STATE_FAILED")
+        assert api.ask("GET", name)["error"] == {"code": 13, "message": "no quota"}
