@@ -11,7 +11,8 @@ from components.naming import digits
 MUTABLE: tuple[str, ...] = ("min_replicas", "max_replicas")
 """What a deployed model may change under its id; all else needs another id, since Vertex cannot change it.
 
-Source: aiplatform v1, projects.locations.endpoints.mutateDeployedModel.
+A description's `sha256` and `environment` are no part of what is deployed, but what its version must be: they may
+change as long as the version is so. Source: aiplatform v1, projects.locations.endpoints.mutateDeployedModel.
 """
 
 
@@ -51,11 +52,13 @@ class RolloutArgs(TypedDict):
     """How a changed split takes over; left out, at once and watched by nobody.
 
     Attributes:
-        canary_percent: 1 to 99, what the newly deployed models take together while they are watched, in the
+        canary_percent: 1 to 99, what the models that had no share before take together while they are watched, in the
             proportions of the new split; left out, they take all of their shares at once and are watched so.
-        bake_seconds: how long they are watched, 0 to 3600 seconds; 0 watches nothing.
-        alarms: resource names of alert policies, `projects/<p>/alertPolicies/<id>`. An incident of one of them that
-            opens in the bake time sends the traffic back to the split before, and fails the update.
+        bake_seconds: how long they are watched, 0 to 3600 seconds; 0 watches nothing, and shifts without a canary. A
+            first release is not watched, for there is nothing to go back to.
+        alarms: resource names of alert policies, `projects/<p>/alertPolicies/<id>`. An incident of one of them that is
+            open in the bake time sends the traffic back to the split before, and fails the update; one that is open
+            already fails it before anything is shifted.
     """
 
     canary_percent: NotRequired[pulumi.Input[int]]

@@ -76,8 +76,8 @@ class Rollout:
         fresh = self._asked.models.keys() - kept
         recorded = {} if self._recorded is None else self._recorded.split
         before = splits.before(live.split, self._asked.split, fresh, recorded, live.models.keys())
-        self._refuse_open_incidents(live, before)
         try:
+            self._refuse_open_incidents(live, before)
             live = self._released(live, before)
         except (Cancelled, MeddledError):
             raise
@@ -123,8 +123,8 @@ class Rollout:
             return
         if found := self._vertex.incidents(self._asked.rollout.alarms):
             raise PluginError(
-                f"rollout.alarms: there is an open incident already: {'; '.join(found)}. Nothing was changed. Close "
-                "it, or leave the policy out of rollout.alarms for this update"
+                f"rollout.alarms: there is an open incident before anything was begun: {'; '.join(found)}. Close it, "
+                "or leave the policy out of rollout.alarms for this update"
             )
 
     def _watched(self, before: splits.Split) -> bool:
@@ -251,21 +251,23 @@ class Rollout:
 
     def _gone_back(self, before: splits.Split, fresh: AbstractSet[str], error: PluginError) -> PluginError:
         """Give the traffic back and undeploy what this update deployed; return what is to be told."""
-        told = f"{error}. " if not str(error).endswith(".") else f"{error} "
-        if not before:
-            return RolledBackError(
-                f"{told}Nothing served before, so there is nothing to go back to: what is deployed stays"
-            )
-        self._say(f"{error}; going back to {shown(before)}")
+        why = str(error).rstrip(".")
         self._vertex.patience = self._vertex.patience.again()
         try:
-            live = self._shifted(self._vertex.endpoint(), before)
-            for id_ in sorted(fresh & live.models.keys() - before.keys()):
+            live = self._vertex.endpoint()
+            leaving = sorted(fresh & live.models.keys() - before.keys())
+            if not before and live.models:
+                return RolledBackError(f"{why}. Nothing served before that traffic could go back to")
+            if live.split == before and not leaving:
+                return error
+            self._say(f"{why}; going back to {shown(before)}")
+            self._shifted(live, before)
+            for id_ in leaving:
                 self._begin(f"the undeployment of {id_}")
                 self._vertex.undeploy(id_)
         except PluginError as second:
-            return PluginError(f"{told}Going back to {shown(before)} failed too: {second}")
-        return RolledBackError(f"{told}Traffic is back at {shown(before)}")
+            return PluginError(f"{why}. Going back to {shown(before)} failed too: {second}")
+        return RolledBackError(f"{why}. Traffic is back at {shown(before)}")
 
 
 def conflicts(asked: Mapping[str, Deployed], live: Mapping[str, Deployed]) -> list[str]:

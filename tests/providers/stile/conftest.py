@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from infra.providers.kit.resource import Log, Plugin, PluginError, Resource
 from infra.providers.stile import programs
+from tests.localcloud.gcp.cloud import LocalGcp
+from tests.localcloud.gcp.vertex.ground import ground
+from tests.providers.stile.deployment_ground import SERVER, Place
 from tests.providers.stile.small_aws import SmallAws
 from tests.providers.stile.small_project import serve_registry, write_project
 
@@ -73,3 +77,11 @@ class Listening(Plugin):
 @pytest.fixture
 def plugin() -> Listening:
     return Listening()
+
+
+@pytest.fixture(scope="session")
+def place(local_gcp: LocalGcp, crane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Where models are deployed: the session's local Google Cloud."""
+    made = ground(local_gcp, crane, tmp_path_factory.mktemp("deployments"))
+    with httpx.Client(base_url=local_gcp.cloud.endpoint_url, trust_env=False, timeout=60) as http:
+        yield Place(made, made.image(SERVER), http)

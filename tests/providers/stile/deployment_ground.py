@@ -1,14 +1,15 @@
 """What the tests of `EndpointDeployment` stand on: tiny versions of a model, endpoints, and what the journal has."""
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.localcloud.gcp.cloud import PLACE
+from tests.localcloud.gcp.cloud import PLACE, PROJECT
 from tests.localcloud.gcp.vertex.ground import Ground, eventually
 
 # A model server by Vertex AI's contract: it says which deployed model it is; one that is told to ends at once.
@@ -104,6 +105,39 @@ class Place:
         """Ask an endpoint once, and return which deployed model answered."""
         return str(self.ask("POST", f"v1/{endpoint}:predict", {"instances": [1]})["predictions"][0])
 
+    def alarm(self, name: str) -> str:
+        """Make an alert policy over a metric of that name, and return its own."""
+        threshold = {
+            "filter": f'metric.type = "custom.googleapis.com/{name}"',
+            "comparison": "COMPARISON_GT",
+            "thresholdValue": 0,
+            "duration": "0s",
+        }
+        conditions = [{"displayName": name, "conditionThreshold": threshold}]
+        body = {"displayName": name, "combiner": "OR", "conditions": conditions}
+        return str(self.ask("POST", f"v3/projects/{PROJECT}/alertPolicies", body)["name"])
+
+    def ring(self, name: str) -> None:
+        """Let a metric rise, and so its alarm go off."""
+        ring(self.http, name)
+
+    def silence(self, policy: str) -> None:
+        """Close what is open of an alert policy, and open no more."""
+        self.ask("PATCH", f"v3/{policy}", {"enabled": False}, updateMask="enabled")
+
+    @property
+    def faults(self) -> Path:
+        """The file of faults that the cloud reads before each transition."""
+        return self.ground.gcp.cloud.state_dir / "local" / "gcp" / "faults.toml"
+
+    def fail(self, endpoint: str, action: str, id_: str) -> None:
+        """Let an action on a deployed model fail from now on; an empty one lets none fail."""
+        name = f"{endpoint}/{id_}"
+        fault = (
+            f'[[fault]]\nmachine = "deployment"\naction = "{action}"\nname = "{name}"\nreason = "no machines left"\n'
+        )
+        self.faults.write_text(fault if action else "fault = []\n")
+
     def history(self, endpoint: str) -> list[tuple[list[str], dict[str, int]]]:
         """Return the deployed models and the split after every transition of an endpoint."""
         models: list[str] = []
@@ -119,6 +153,15 @@ class Place:
         return found
 
 
+def ring(http: httpx.Client, name: str) -> None:
+    """Write a point of a metric that is too high."""
+    point = {"interval": {"endTime": datetime.now(UTC).isoformat()}, "value": {"doubleValue": 1.0}}
+    metric = {"type": f"custom.googleapis.com/{name}"}
+    body = {"timeSeries": [{"metric": metric, "resource": {"type": "global"}, "points": [point]}]}
+    answer = http.post(f"/v3/projects/{PROJECT}/timeSeries", json=body)
+    assert answer.is_success, answer.text
+
+
 def described(id_: str, version: str, word: str, **more: Any) -> Inputs:
     """Describe a model as an input does."""
     one = {"id": id_, "model": version, "sha256": digest(word), "machineType": MACHINE, "minReplicas": 1}
@@ -131,8 +174,3 @@ def never_broken(history: list[tuple[list[str], dict[str, int]]]) -> bool:
     return all(
         models and sum(split.values()) == 100 and split.keys() <= set(models) for models, split in history[began:]
     )
-
-
-def logged(entries: Iterator[dict[str, Any]]) -> str:
-    """Return entries as text."""
-    return "\n".join(json.dumps(entry) for entry in entries)
