@@ -1,6 +1,5 @@
 """What the commands do on a cloud beyond provisioning: runs, model versions, predictions; types and dispatch."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,6 +122,7 @@ class Answer:
     """What an endpoint answered to one request.
 
     Attributes:
+        model: who answered: its `name`, `version` and `sha256`.
         seconds: from sending the request to the whole answer, as this client saw it.
     """
 
@@ -204,9 +204,3 @@ def connect(cloud: str, variables: Mapping[str, str]) -> Cloud:
     if cloud not in CLOUDS:
         raise UsageError(f"no cloud named {cloud!r}", fix=f"one of: {', '.join(sorted(CLOUDS))}")
     return cast("Cloud", import_module(CLOUDS[cloud]).connect(variables))
-
-
-def parse_answer(body: bytes, seconds: float) -> Answer:
-    """Read the serving container's JSON, the same on every cloud."""
-    payload = json.loads(body)
-    return Answer(payload["predictions"], payload["model"], seconds)

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from infra.clouds import Answer, Live, ModelVersion, Run, RunStatus, Step, StepStatus, parse_answer
-from infra.clouds.aws_calls import told
+from infra.clouds import Answer, Live, ModelVersion, Run, RunStatus, Step, StepStatus
+from infra.clouds.aws_calls import Aws, told
 from infra.clouds.aws_logs import AwsLog
 
 RUN_STATUSES: dict[str, RunStatus] = {
@@ -45,31 +44,19 @@ SERVING = (IN_SERVICE, "Updating", "SystemUpdating", "RollingBack")
 
 def connect(variables: Mapping[str, str]) -> "AwsCloud":
     """Connect with the environment's variables, and with the SDK's own credential chain where they name none."""
-    session = boto3.session.Session(
-        aws_access_key_id=variables.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=variables.get("AWS_SECRET_ACCESS_KEY"),
-        region_name=variables.get("AWS_REGION"),
-    )
-    return AwsCloud(session, variables.get("AWS_ENDPOINT_URL"))
+    return AwsCloud(Aws(variables))
 
 
 class AwsCloud:
     """SageMaker's side of `Cloud`."""
 
-    def __init__(self, session: boto3.session.Session, endpoint_url: str | None) -> None:
-        self._clients: dict[str, Any] = {}
-        self._session = session
-        self._endpoint_url = endpoint_url
-
-    def _client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._session.client(service, endpoint_url=self._endpoint_url)
-        return self._clients[service]
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
 
     @told
     def put_files(self, bucket: str, files: Mapping[str, Path]) -> int:
         """Upload what the bucket does not hold yet with this size."""
-        s3 = self._client("s3")
+        s3 = self._aws.client("s3")
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         held = {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
         missing = {key: path for key, path in files.items() if held.get(key) != path.stat().st_size}
@@ -80,7 +67,7 @@ class AwsCloud:
     @told
     def start_run(self, pipeline: str, parameters: Mapping[str, str]) -> str:
         """Start a pipeline execution; return its ARN."""
-        answer = self._client("sagemaker").start_pipeline_execution(
+        answer = self._aws.client("sagemaker").start_pipeline_execution(
             PipelineName=pipeline,
             PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
         )
@@ -89,7 +76,7 @@ class AwsCloud:
     @told
     def run(self, execution: str) -> Run:
         """Describe an execution and its steps."""
-        sagemaker = self._client("sagemaker")
+        sagemaker = self._aws.client("sagemaker")
         described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
         pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
             PipelineExecutionArn=execution, SortOrder="Ascending"
@@ -106,14 +93,14 @@ class AwsCloud:
     @told
     def stop_run(self, execution: str) -> None:
         """Stop an execution and its jobs."""
-        self._client("sagemaker").stop_pipeline_execution(
+        self._aws.client("sagemaker").stop_pipeline_execution(
             PipelineExecutionArn=execution, ClientRequestToken=f"stop-{execution.rpartition('/')[2]}".ljust(32, "-")
         )
 
     @told
     def newest_run(self, pipeline: str) -> str | None:
         """The ARN of the newest execution, or None."""
-        found = self._client("sagemaker").list_pipeline_executions(
+        found = self._aws.client("sagemaker").list_pipeline_executions(
             PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
         )["PipelineExecutionSummaries"]
         return str(found[0]["PipelineExecutionArn"]) if found else None
@@ -121,7 +108,7 @@ class AwsCloud:
     @told
     def read_object(self, bucket: str, key: str) -> bytes:
         """Read an object whole."""
-        body: bytes = self._client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        body: bytes = self._aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
     @told
@@ -138,13 +125,13 @@ class AwsCloud:
 
     def log(self, source: str, since: datetime | None = None) -> AwsLog:
         """A log in CloudWatch Logs."""
-        return AwsLog(self._client("logs"), source, since)
+        return AwsLog(self._aws.client("logs"), source, since)
 
     def _job_status(self, job: str) -> str | None:
         kind, _, name = job.partition("/")
         operation, key, status = JOBS[kind]
         try:
-            return str(getattr(self._client("sagemaker"), operation)(**{key: name})[status])
+            return str(getattr(self._aws.client("sagemaker"), operation)(**{key: name})[status])
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -153,7 +140,7 @@ class AwsCloud:
     @told
     def versions(self, group: str) -> list[ModelVersion]:
         """All packages of a group, newest first."""
-        sagemaker = self._client("sagemaker")
+        sagemaker = self._aws.client("sagemaker")
         pages = sagemaker.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
         )
@@ -165,7 +152,7 @@ class AwsCloud:
     def live(self, endpoint: str) -> Live | None:
         """The endpoint's configuration, and the model of its first variant."""
         try:
-            found = self._client("sagemaker").describe_endpoint(EndpointName=endpoint)
+            found = self._aws.client("sagemaker").describe_endpoint(EndpointName=endpoint)
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -186,7 +173,7 @@ class AwsCloud:
 
     def _serving_environment(self, config: str) -> Mapping[str, str]:
         """The variables of a configuration's model; empty where one of the two was deleted."""
-        sagemaker = self._client("sagemaker")
+        sagemaker = self._aws.client("sagemaker")
         try:
             variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
             model = sagemaker.describe_model(ModelName=variants[0]["ModelName"])
@@ -202,16 +189,18 @@ class AwsCloud:
     def predict(self, endpoint: str, instances: Sequence[Mapping[str, Any]]) -> Answer:
         """Invoke the endpoint with one JSON request."""
         started = time.perf_counter()
-        answer = self._client("sagemaker-runtime").invoke_endpoint(
+        answer = self._aws.client("sagemaker-runtime").invoke_endpoint(
             EndpointName=endpoint, ContentType="application/json", Body=json.dumps({"instances": list(instances)})
         )
         body: bytes = answer["Body"].read()
-        return parse_answer(body, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        payload = json.loads(body)  # the serving container's own
+        return Answer(payload["predictions"], payload["model"], seconds)
 
     @told
     def tracking_url(self, tracking: str) -> str:
         """A presigned URL of the MLflow App or the tracking server, by its ARN."""
-        sagemaker = self._client("sagemaker")
+        sagemaker = self._aws.client("sagemaker")
         kind, _, name = tracking.rpartition(":")[2].partition("/")
         if kind == "mlflow-app":
             return str(sagemaker.create_presigned_mlflow_app_url(Arn=tracking)["AuthorizedUrl"])

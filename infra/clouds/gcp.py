@@ -5,13 +5,14 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from googleapiclient.errors import HttpError
-from googleapiclient.http import HttpRequest, MediaFileUpload
+from googleapiclient.http import MediaFileUpload
 
-from infra.clouds import Answer, Live, ModelVersion, Run, RunStatus, Step, StepStatus, parse_answer
+from infra.clouds import Answer, Live, ModelVersion, Run, RunStatus, Step, StepStatus
 from infra.clouds.gcp_calls import Google, is_missing, told
 from infra.clouds.gcp_logs import GcpLog
 
@@ -53,12 +54,17 @@ class GcpCloud:
 
     def __init__(self, google: Google) -> None:
         self._google = google
+        self._known: dict[str, Mapping[str, str]] = {}
 
-    @property
+    @cached_property
     def _vertex(self) -> Any:
         return self._google.client("aiplatform", "v1").projects().locations()
 
-    @property
+    @cached_property
+    def _endpoints(self) -> Any:
+        return self._vertex.endpoints()
+
+    @cached_property
     def _storage(self) -> Any:
         return self._google.client("storage", "v1").objects()
 
@@ -156,7 +162,7 @@ class GcpCloud:
     def live(self, endpoint: str) -> Live | None:
         """What takes the largest share of an endpoint's traffic."""
         try:
-            found = self._vertex.endpoints().get(name=endpoint).execute()
+            found = self._endpoints.get(name=endpoint).execute()
         except HttpError as error:
             if is_missing(error):
                 return None
@@ -171,37 +177,37 @@ class GcpCloud:
             is_steady=len(serving) == 1 and chosen is not None,
             config=chosen["id"] if chosen else "",
             version=int(chosen["modelVersionId"]) if chosen else None,
-            sha256=self._sha256(chosen) if chosen else None,
+            sha256=self._registered(chosen).get("STILE_MODEL_SHA256") if chosen else None,
             since=_moment(chosen["createTime"] if chosen else found["updateTime"]),
             reason=None,
         )
 
-    def _sha256(self, deployed: Mapping[str, Any]) -> str | None:
-        """The digest that a deployed version was registered with; None where it was deleted since."""
+    def _registered(self, deployed: Mapping[str, Any]) -> Mapping[str, str]:
+        """The variables that a deployed version was registered with; empty where it was deleted since."""
         name = f"{deployed['model'].partition('@')[0]}@{deployed['modelVersionId']}"
-        try:
-            model = self._vertex.models().get(name=name).execute()
-        except HttpError as error:
-            if is_missing(error):
-                return None
-            raise
-        return _variables(model).get("STILE_MODEL_SHA256")
+        if name not in self._known:
+            try:
+                self._known[name] = _variables(self._vertex.models().get(name=name).execute())
+            except HttpError as error:
+                if is_missing(error):
+                    return {}
+                raise
+        return self._known[name]
 
     @told
     def predict(self, endpoint: str, instances: Sequence[Mapping[str, Any]]) -> Answer:
-        """Send the endpoint one JSON request, which reaches the container as it is."""
-        vertex = self._google.client("aiplatform", "v1")
-        # The client's own rawPredict would send the body inside another one, and cannot read a bare answer.
-        request = HttpRequest(
-            vertex._http,
-            lambda _, content: content,
-            f"{vertex._baseUrl}v1/{endpoint}:rawPredict",
-            "POST",
-            json.dumps({"instances": list(instances)}),
-            {"content-type": "application/json"},
-        )
+        """Send the endpoint one JSON request; Vertex AI says which version answered, and the registry its digest."""
+        request = self._endpoints.predict(endpoint=endpoint, body={"instances": list(instances)})
         started = time.perf_counter()
-        return parse_answer(request.execute(), time.perf_counter() - started)
+        answer = request.execute()
+        seconds = time.perf_counter() - started
+        registered = self._registered(answer)
+        model = {
+            "name": registered.get("STILE_MODEL", answer["modelDisplayName"]),
+            "version": answer["modelVersionId"],
+            "sha256": registered.get("STILE_MODEL_SHA256"),
+        }
+        return Answer(answer["predictions"], model, seconds)
 
     def tracking_url(self, tracking: str) -> str:
         """MLflow's own URL."""
