@@ -16,7 +16,7 @@ from infra.providers.stile.deployment_forms import Asked, Deployed, Endpoint
 from infra.providers.stile.deployment_vertex import OutOfTimeError, Vertex
 
 DIGEST: Final = "STILE_MODEL_SHA256"
-_LOOK_EVERY_SECONDS: Final = 5.0
+_LOOK_EVERY_SECONDS: Final = 2.0
 # How often a split is sent again because something else of the endpoint, such as a label, was changed in between.
 _SHIFT_ATTEMPTS: Final = 5
 
@@ -283,7 +283,7 @@ def conflicts(asked: Mapping[str, Deployed], live: Mapping[str, Deployed]) -> li
 
 def shown(split: splits.Split) -> str:
     """Return a split as people read it."""
-    return ", ".join(f"{id_}: {share}%" for id_, share in split.items()) or "no traffic"
+    return ", ".join(f"{id_}: {share}%" for id_, share in sorted(split.items())) or "no traffic"
 
 
 def _ids(ids: Iterable[str]) -> str:

@@ -49,13 +49,18 @@ class Patience:
             raise Cancelled(f"stopped before the end of {what}; the next update goes on from there")
         if time.monotonic() >= self._until:
             raise OutOfTimeError(
-                f"{what} did not end within {self.seconds:g} seconds and goes on; the next update waits for it. "
-                "Allow more by custom_timeouts"
+                f"{self.seconds:g} seconds were over before the end of {what}; what was begun goes on, and the next "
+                "update waits for it. Allow more by custom_timeouts"
             )
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left."""
+        return max(self._until - time.monotonic(), 0.0)
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the call is to end."""
-        self._cancelled.wait(min(seconds, max(self._until - time.monotonic(), 0)))
+        self._cancelled.wait(min(seconds, self.left))
 
     def again(self) -> "Patience":
         """Return as much patience anew."""
@@ -184,15 +189,15 @@ class Vertex:
         while not operation.get("done"):
             self.patience.check(what)
             asked = time.monotonic()
-            operation = self._waited(operation["name"])
+            operation = self._waited(operation["name"], min(_WAIT_SECONDS, self.patience.left))
             if not operation.get("done") and time.monotonic() - asked < _WAIT_SECONDS / 2:
                 self.patience.pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         return operation
 
-    def _waited(self, name: str) -> dict[str, Any]:
+    def _waited(self, name: str, seconds: float) -> dict[str, Any]:
         below = self._locations.endpoints() if "/endpoints/" in name else self._locations
-        request = below.operations().wait(name=name, timeout=f"{_WAIT_SECONDS:g}s")
+        request = below.operations().wait(name=name, timeout=f"{seconds:.3f}s")
         try:
             return _sent("operations.wait", request, _READ_RETRIES)
         except CallFailed as error:

@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "infra" / "providers" / "stile"
 
 
-def engine_for(folder: Path, environment: dict[str, str]) -> Engine:
+def engine_for(folder: Path, environment: dict[str, str], plugin: Path = PLUGIN) -> Engine:
     """An engine whose project names the plugin by its path."""
     engine = Engine(folder, environment)
-    settings = {"name": "kit", "runtime": "python", "plugins": {"providers": [{"name": "stile", "path": str(PLUGIN)}]}}
+    settings = {"name": "kit", "runtime": "python", "plugins": {"providers": [{"name": "stile", "path": str(plugin)}]}}
     (folder / "work" / "Pulumi.yaml").write_text(json.dumps(settings))
     return engine
 
