@@ -61,6 +61,8 @@ def _definition(args: PipelineArgs, template: JobTemplate, data_uri: str, group:
         "STILE_USE_CASE": args["use_case"],
         "STILE_MODEL_PACKAGE_GROUP": group,
         "STILE_SERVING_URI": f"{data_uri}/{SERVING}",
+        # No resource stands for the model: by its labels one finds it.
+        "STILE_LABELS": json.dumps(args["naming"].tags("registry", args["model"]), sort_keys=True),
         "MLFLOW_EXPERIMENT_NAME": args["model"],
     }
     tags = args["naming"].tags("pipeline", args["model"])

@@ -24,7 +24,7 @@ def command(
     found = find_environment(environment)
     with console.Reporter() as reporter:
         session = engine.open_session(found, reporter.progress)
-        kept = contents.protected(session)
+        kept = contents.kept(session)
     if with_data:
         say_what_goes(kept)
     if with_data or not found.is_local:
@@ -33,7 +33,7 @@ def command(
     left = [] if with_data else [holding.urn for holding in kept]
     console.say(f"{found.name}: {console.summary(outcome.changes)}; {outcome.seconds:.1f} s")
     if left:
-        console.say(f"kept, with their data, for the next `up`: {len(left)} resources (--with-data deletes them)")
+        console.say(f"kept, with their data, for the next `up`: {len(left)} (--with-data deletes them)")
     if json:
         console.emit("destroy", {"environment": found.name, "kept": left, **described(outcome)})
 
@@ -46,8 +46,10 @@ def say_what_goes(kept: list[contents.Holding]) -> None:
 
 
 def work(session: Session, kept: list[contents.Holding], *, with_data: bool) -> engine.Outcome:
-    """Empty what is to go, then destroy."""
+    """Empty what is to go, destroy, and delete last what the stack's endpoints served."""
+    going = kept if with_data else []
     with console.Reporter() as reporter:
-        for holding in kept if with_data else []:
-            contents.empty(session, holding, reporter.progress)
-        return engine.destroy(session, reporter.watch, with_data=with_data)
+        contents.empty(session, going, reporter.progress)
+        outcome = engine.destroy(session, reporter.watch, with_data=with_data)
+        contents.delete_made_by_jobs(session, going, reporter.progress)
+    return outcome

@@ -23,6 +23,7 @@ class Aws:
         self._session = boto3.session.Session(
             aws_access_key_id=variables.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=variables.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=variables.get("AWS_SESSION_TOKEN"),
             region_name=variables.get("AWS_REGION"),
         )
 
@@ -31,6 +32,11 @@ class Aws:
         if service not in self._clients:
             self._clients[service] = self._session.client(service, endpoint_url=self._endpoint_url)
         return self._clients[service]
+
+    def close(self) -> None:
+        """Close the connections of all clients."""
+        for client in self._clients.values():
+            client.close()
 
 
 def told(call: Callable[P, R]) -> Callable[P, R]:

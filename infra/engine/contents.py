@@ -1,149 +1,95 @@
-"""What protected resources hold: told before `destroy --with-data` deletes it, and deleted first, as the cloud asks."""
+"""What `destroy` keeps and how much that holds: told before `--with-data` deletes it; types and dispatch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from importlib import import_module
+from typing import Protocol, cast
 
 from infra.engine.events import short
 from infra.engine.operations import protected as protected_resources
 from infra.engine.session import Progress, Session
-from infra.errors import CloudError
 
-DELETE_AT_ONCE = 1000  # S3 DeleteObjects takes at most so many
-IMAGES_AT_ONCE = 100  # ECR BatchDeleteImage
-GONE = ("NoSuchBucket", "RepositoryNotFoundException", "ResourceNotFound", "ResourceNotFoundException", "404")
+# cloud -> dotted name of the module, and its class
+CONTENTS = {
+    "aws": ("infra.engine.contents_aws", "AwsContents"),
+    "gcp": ("infra.engine.contents_gcp", "GoogleContents"),
+}
 
 
 @dataclass(frozen=True)
 class Holding:
-    """A protected resource and how much it holds.
+    """Something that `destroy` keeps, and how much it holds.
 
     Attributes:
-        urn, type, id: of the resource.
+        urn: of the resource; of what no resource stands for, its name in the cloud.
+        type, id: of the resource.
         amount: what is in it, in words; empty if it holds nothing of its own.
+        is_resource: whether it is one of the stack's; what is none was made by the stack's jobs.
     """
 
     urn: str
     type: str
     id: str
     amount: str
+    is_resource: bool = True
 
 
-@dataclass(frozen=True)
-class Kind:
-    """How one type of resource is counted and emptied.
+class Contents(Protocol):
+    """Counts and deletes in the account of an environment; methods raise CloudError."""
 
-    Attributes:
-        service: the SDK's name of the service.
-        items: yields what a resource of an id holds.
-        delete: deletes some of those items.
-        at_once: how many items `delete` takes.
-        noun: what an item is called, in the plural.
-    """
+    def amount(self, kind: str, identity: str) -> str:
+        """Return in words what a resource of this type and id holds, or becomes of it; empty if nothing is to say."""
 
-    service: str
-    items: Callable[[Any, str], Iterator[Any]]
-    delete: Callable[[Any, str, list[Any]], None]
-    at_once: int
-    noun: str
+    def empty(self, kind: str, identity: str) -> bool:
+        """Delete everything that a resource holds and that would keep the cloud from deleting it; False if nothing."""
 
+    def made_by_jobs(self) -> list[Holding]:
+        """Return what the stack's jobs made that outlives them, and that no resource stands for."""
 
-def _object_versions(client: Any, bucket: str) -> Iterator[dict[str, str]]:
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            yield {"Key": item["Key"], "VersionId": item["VersionId"]}
+    def delete(self, holding: Holding) -> None:
+        """Delete something that jobs made; nothing is left to do if it is gone."""
+
+    def close(self) -> None:
+        """Close the connections."""
 
 
-def _delete_objects(client: Any, bucket: str, items: list[Any]) -> None:
-    answer = client.delete_objects(Bucket=bucket, Delete={"Objects": items, "Quiet": True})
-    for error in answer.get("Errors", []):
-        raise CloudError(f"s3://{bucket}/{error['Key']} was not deleted: {error['Code']}: {error['Message']}")
-
-
-def _images(client: Any, repository: str) -> Iterator[dict[str, str]]:
-    for page in client.get_paginator("list_images").paginate(repositoryName=repository):
-        yield from page["imageIds"]
-
-
-def _delete_images(client: Any, repository: str, items: list[Any]) -> None:
-    answer = client.batch_delete_image(repositoryName=repository, imageIds=items)
-    for failure in answer.get("failures", []):
-        if failure.get("failureCode") != "ImageNotFound":  # a tag's image may have gone with its digest
-            raise CloudError(f"{repository}: {failure.get('failureCode')}: {failure.get('failureReason')}")
-
-
-def _model_versions(client: Any, group: str) -> Iterator[str]:
-    for page in client.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group):
-        yield from (item["ModelPackageArn"] for item in page["ModelPackageSummaryList"])
-
-
-def _delete_model_versions(client: Any, _group: str, items: list[Any]) -> None:
-    for arn in items:
-        client.delete_model_package(ModelPackageName=arn)
-
-
-KINDS = {
-    "aws:s3/bucket:Bucket": Kind("s3", _object_versions, _delete_objects, DELETE_AT_ONCE, "object versions"),
-    "aws:ecr/repository:Repository": Kind("ecr", _images, _delete_images, IMAGES_AT_ONCE, "images"),
-    "aws:sagemaker/modelPackageGroup:ModelPackageGroup": Kind(
-        "sagemaker", _model_versions, _delete_model_versions, 100, "registered model versions"
-    ),
-}
-
-
-def protected(session: Session) -> list[Holding]:
-    """Return the environment's protected resources, with what they hold.
+def kept(session: Session) -> list[Holding]:
+    """Return what `destroy` keeps of an environment, with what it holds.
 
     Raises:
-        CloudError: the cloud does not say what one holds.
+        CloudError: the cloud does not say what something holds.
     """
-    return [
-        Holding(
-            urn=resource["urn"],
-            type=resource["type"],
-            id=resource.get("id", ""),
-            amount=_amount(session, resource["type"], resource.get("id", "")),
-        )
-        for resource in protected_resources(session)
-    ]
+    with closing(contents_of(session)) as contents:
+        resources = [
+            Holding(
+                urn=resource["urn"],
+                type=resource["type"],
+                id=resource.get("id", ""),
+                amount=contents.amount(resource["type"], resource.get("id", "")),
+            )
+            for resource in protected_resources(session)
+        ]
+        return [*resources, *contents.made_by_jobs()]
 
 
-def empty(session: Session, holding: Holding, progress: Progress) -> None:
-    """Delete everything that a resource holds; raises CloudError."""
-    kind = KINDS.get(holding.type)
-    if kind is None:
-        return
-    progress(f"emptying {short(holding.urn)}")
-    client = session.aws_client(kind.service)
-    try:
-        items = list(kind.items(client, holding.id))
-        for start in range(0, len(items), kind.at_once):
-            kind.delete(client, holding.id, items[start : start + kind.at_once])
-    except (ClientError, BotoCoreError) as error:
-        if _is_gone(error):
-            return
-        raise CloudError(f"{holding.id} cannot be emptied: {error}", path=holding.urn) from error
+def empty(session: Session, holdings: Iterable[Holding], progress: Progress) -> None:
+    """Delete everything that these resources hold, so that they can be deleted; raises CloudError."""
+    with closing(contents_of(session)) as contents:
+        for holding in holdings:
+            if holding.is_resource and contents.empty(holding.type, holding.id):
+                progress(f"emptied {short(holding.urn)}")
 
 
-def _amount(session: Session, kind_name: str, identity: str) -> str:
-    kind = KINDS.get(kind_name)
-    if kind is None:
-        return ""
-    try:
-        held = sum(1 for _ in kind.items(session.aws_client(kind.service), identity))
-    except (ClientError, BotoCoreError) as error:
-        if _is_gone(error):
-            return f"no {kind.noun}: it is gone"
-        raise CloudError(f"{identity} does not say what it holds: {error}") from error
-    return f"{held} {kind.noun}"
+def delete_made_by_jobs(session: Session, holdings: Iterable[Holding], progress: Progress) -> None:
+    """Delete those that no resource stands for, which nothing of the stack may use any more; raises CloudError."""
+    with closing(contents_of(session)) as contents:
+        for holding in (one for one in holdings if not one.is_resource):
+            progress(f"deleting {holding.type} {holding.id}")
+            contents.delete(holding)
 
 
-def _is_gone(error: Exception) -> bool:
-    if not isinstance(error, ClientError):
-        return False
-    detail = error.response.get("Error", {})
-    # SageMaker has no code of its own for what is not there.
-    nameless = detail.get("Code") == "ValidationException" and "does not exist" in detail.get("Message", "")
-    return nameless or detail.get("Code") in GONE
+def contents_of(session: Session) -> Contents:
+    """Return what counts and deletes in the cloud of an environment; no other cloud's client is loaded."""
+    module, name = CONTENTS[session.environment.cloud]
+    return cast("Contents", getattr(import_module(module), name)(session))

@@ -5,9 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from infra.clouds.gcp_calls import Google
-from infra.engine.lookups import UnknowableError
+from infra.engine.lookups import Inputs, UnknowableError
 from infra.engine.session import Session
-from infra.environments import variables
 from infra.providers.gcp import tables
 from infra.providers.gcp.calls import placed
 from infra.providers.gcp.cloud import ask
@@ -16,7 +15,6 @@ from infra.providers.kit.reading import Reader, fill, parse_id
 from infra.providers.kit.resource import PluginError
 from infra.providers.kit.shapes import search
 
-Inputs = Mapping[str, Any]
 # Types whose ids the cloud makes up: the list that they are in, its rows, and the members that tell ours.
 LISTED = {
     "gcp:billing/budget:Budget": ("billingAccounts/{billingAccount}", "budgets", ("displayName",)),
@@ -53,7 +51,7 @@ class GoogleLookups:
     """Asks the project of an environment; methods raise PluginError when it refuses or does not answer."""
 
     def __init__(self, session: Session) -> None:
-        self._google = Google(variables(session.environment, session.toolchain, session.cloud))
+        self._google = Google(session.own_variables())
 
     def find(self, token: str, inputs: Inputs, taken: Collection[str] = ()) -> str | None:
         """Return the id of the resource that was to be made of these inputs; None if the cloud has none.

@@ -5,19 +5,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pulumi import automation
 
 from infra.engine.events import CutOff, Message, Watch, short
-from infra.engine.lookups import Lookups, UnknowableError
+from infra.engine.lookups import Lookups, UnknowableError, lookups_of
 from infra.engine.session import Session
 from infra.errors import ProvisioningError
 from infra.providers.kit.resource import PluginError
 from infra.providers.kit.values import SIGNATURE_KEY
-
-if TYPE_CHECKING:
-    from infra.engine.lookups_gcp import GoogleLookups
 
 Resource = dict[str, Any]
 Find = Callable[[str, Mapping[str, Any], set[str]], str | None]
@@ -98,22 +95,13 @@ def settle(session: Session, watch: Watch, hands: Hands) -> None:
         watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
 
 
-def lookups_of(session: Session) -> "Lookups | GoogleLookups":
-    """Return what asks the cloud of an environment."""
-    if session.environment.cloud == "gcp":
-        from infra.engine.lookups_gcp import GoogleLookups  # it loads Google's client, which AWS needs not
-
-        return GoogleLookups(session)
-    return Lookups(session)
-
-
 def is_unread(resource: Resource) -> bool:
     """True for what was adopted and never read: the recovery itself was cut off."""
     in_cloud = resource["type"].startswith(CLOUD_PREFIXES)
     return bool(in_cloud and resource.get("custom") and resource.get("id") and not resource.get("outputs"))
 
 
-def await_rest(lookups: "Lookups | GoogleLookups", resource: Resource, watch: Watch) -> None:
+def await_rest(lookups: Lookups, resource: Resource, watch: Watch) -> None:
     """Wait until what the cloud still does to a resource has ended: until then it takes no other change.
 
     Raises:

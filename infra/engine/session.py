@@ -54,17 +54,9 @@ class Session:
         """Return what a process of this environment sees, its parent's variables included."""
         return {**os.environ, **variables(self.environment, self.toolchain, self.cloud, outputs)}
 
-    def aws_client(self, service: str) -> Any:
-        """Return an AWS client of this environment: the local cloud's, or by the SDK's own credential chain."""
-        import boto3
-
-        given = variables(self.environment, self.toolchain, self.cloud)
-        account = boto3.session.Session(
-            aws_access_key_id=given.get("AWS_ACCESS_KEY_ID"),
-            aws_secret_access_key=given.get("AWS_SECRET_ACCESS_KEY"),
-            region_name=given.get("AWS_REGION"),
-        )
-        return account.client(service, endpoint_url=given.get("AWS_ENDPOINT_URL"))
+    def own_variables(self) -> dict[str, str]:
+        """Return what a process of this environment sees beside its parent's variables."""
+        return variables(self.environment, self.toolchain, self.cloud)
 
     def pulumi(self, *arguments: str) -> automation.CommandResult:
         """Run a command of the CLI that the Automation API lacks.

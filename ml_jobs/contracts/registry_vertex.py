@@ -9,6 +9,7 @@ Source: the discovery document of aiplatform v1; UpdateModelRequest in google/cl
 by which labels are the version's own.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,7 +103,7 @@ class VertexRegistry:
         model = {
             "displayName": self._group,
             "versionDescription": entry.reason[:MAX_DESCRIPTION_CHARACTERS],
-            "labels": {STATUS: LABELS[entry.status], CANDIDATE: entry.candidate},
+            "labels": {**_labels(), STATUS: LABELS[entry.status], CANDIDATE: entry.candidate},
             # By the key of its endpoint: https://cloud.google.com/vertex-ai/docs/general/cmek
             **({"encryptionSpec": {"kmsKeyName": key}} if (key := os.environ.get("STILE_KMS_KEY")) else {}),
             "metadata": about,
@@ -130,6 +131,12 @@ class VertexRegistry:
                 found += [_version(model) for model in page.get("models", ())]
                 request = models.listVersions_next(request, page)
         return found
+
+
+def _labels() -> dict[str, str]:
+    """Return the labels of the stack whose model it is; none by hand."""
+    labels: dict[str, str] = json.loads(os.environ.get("STILE_LABELS") or "{}")
+    return labels
 
 
 def _page(request: Any) -> dict[str, Any]:

@@ -109,7 +109,14 @@ def test_each_step_acts_under_its_own_account(body: Mapping[str, Any]) -> None:
 
 
 def test_every_job_has_the_variables_that_the_jobs_read(body: Mapping[str, Any]) -> None:
-    """Those of AWS, and where it stands, what a model is encrypted by, and where serving containers find settings."""
+    """Those of AWS, and where it stands, what a model is encrypted by and whose it is, and where its settings lie."""
+    labels = {
+        "stile-environment": "test-gcp",
+        "stile-model": "flight-delays",
+        "stile-owner": "ml-platform",
+        "stile-stack": "stile-test-gcp",
+        "stile-stage": "registry",
+    }
     needed = {
         "GOOGLE_CLOUD_LOCATION": "us-central1",
         "GOOGLE_CLOUD_PROJECT": "our-project",
@@ -119,6 +126,7 @@ def test_every_job_has_the_variables_that_the_jobs_read(body: Mapping[str, Any])
         "STILE_EXECUTION_ID": "{{$.pipeline_job_name}}",
         "STILE_IMAGE": f"us-central1-docker.pkg.dev/our-project/stile-test-gcp-jobs/jobs@sha256:{'1' * 64}",
         "STILE_KMS_KEY": body["encryptionSpec"]["kmsKeyName"],
+        "STILE_LABELS": json.dumps(labels),
         "STILE_MODEL": "flight-delays",
         "STILE_MODELS_URI": f"gs://{BUCKET}/runs/{{{{$.pipeline_job_name}}}}",
         "STILE_MODEL_PACKAGE_GROUP": NAME,

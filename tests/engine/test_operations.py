@@ -10,7 +10,7 @@ import pytest
 
 from infra import engine
 from infra.engine import pending
-from infra.engine.lookups import Lookups
+from infra.engine.lookups_aws import AwsLookups
 from infra.environments import variables
 from tests.engine.small_project import NAME, SmallProject, Watched, await_true, finish
 
@@ -142,7 +142,7 @@ def test_what_the_cloud_did_finish_is_adopted(project: SmallProject, monkeypatch
     (project.notes / "first").write_text(json.dumps({"title": "first", "text": "wait"}))
     monkeypatch.setattr(pending, "CLOUD_PREFIXES", ("notes:",))
     monkeypatch.setattr(
-        Lookups,
+        AwsLookups,
         "find",
         lambda self, token, inputs, taken: inputs["title"] if inputs["title"] in project.titles() else None,
     )

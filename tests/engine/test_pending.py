@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from infra.engine import pending
-from infra.engine.lookups import ARNS, LOOKUPS, UnknowableError
+from infra.engine.lookups import UnknowableError
+from infra.engine.lookups_aws import ARNS, LOOKUPS
 from infra.providers.aws import tables
 
 STACK = "urn:pulumi:local-aws::stile::pulumi:pulumi:Stack::stile-local-aws"

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from infra.engine import Session, recovery
-from infra.engine.lookups import Lookups, UnknowableError
+from infra.engine.lookups import UnknowableError
+from infra.engine.lookups_aws import AwsLookups
 from infra.environments import Environment
 from infra.toolchain import Toolchain
 from tests.localcloud.cloud import LocalAws
@@ -54,14 +55,14 @@ def test_plugins_of_a_killed_cli_are_ended_and_no_others(environment: Environmen
 
 
 @pytest.fixture
-def lookups(local_aws: LocalAws, environment: Environment, tmp_path: Path) -> Lookups:
+def lookups(local_aws: LocalAws, environment: Environment, tmp_path: Path) -> AwsLookups:
     """Lookups in the local cloud; of the session only the way there is used."""
     tools = Toolchain(tmp_path / "pulumi", tmp_path / "crane", tmp_path, "3.259.0", "0.20.2")
-    return Lookups(Session(environment, tools, local_aws.cloud, cast("Any", None)))
+    return AwsLookups(Session(environment, tools, local_aws.cloud, cast("Any", None)))
 
 
 @pytest.mark.slow
-def test_what_a_name_gives_an_id_is_found_once_it_is_there(lookups: Lookups, local_aws: LocalAws) -> None:
+def test_what_a_name_gives_an_id_is_found_once_it_is_there(lookups: AwsLookups, local_aws: LocalAws) -> None:
     """An id of the name itself, of the account and the name, and of two names: only if the cloud has it."""
     name = local_aws.name("found")
     trust, document = json.dumps(TRUST), json.dumps(ALLOW)
@@ -82,7 +83,7 @@ def test_what_a_name_gives_an_id_is_found_once_it_is_there(lookups: Lookups, loc
 
 
 @pytest.mark.slow
-def test_a_key_is_found_by_its_tags_unless_it_is_somebodys(lookups: Lookups, local_aws: LocalAws) -> None:
+def test_a_key_is_found_by_its_tags_unless_it_is_somebodys(lookups: AwsLookups, local_aws: LocalAws) -> None:
     """A key has no name: without tags of its own nothing can tell whose it is."""
     kms, tags = local_aws.client("kms"), {"stile-stack": local_aws.name("keys"), "stile-stage": "storage"}
     inputs = {"description": "data", "tags": tags}
@@ -97,7 +98,7 @@ def test_a_key_is_found_by_its_tags_unless_it_is_somebodys(lookups: Lookups, loc
 
 
 @pytest.mark.slow
-def test_an_mlflow_app_is_found_by_its_name_and_known_to_be_passing(lookups: Lookups, local_aws: LocalAws) -> None:
+def test_an_mlflow_app_is_found_by_its_name_and_known_to_be_passing(lookups: AwsLookups, local_aws: LocalAws) -> None:
     """It takes minutes to create, its id is a number of the cloud's, and its name cannot be had twice."""
     bucket, name = local_aws.name("bucket"), local_aws.name("app")
     local_aws.client("s3").create_bucket(Bucket=bucket)

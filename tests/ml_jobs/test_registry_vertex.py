@@ -129,6 +129,15 @@ def test_a_version_is_made_for_its_endpoint(
     assert {"name": "STILE_SERVING_URI", "value": "gs://ours/serving"} in model["containerSpec"]["env"]
 
 
+def test_a_version_bears_the_labels_of_its_stack(
+    vertex: Ground, registry: VertexRegistry, model_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By these alone one finds whose a model is: no resource stands for it."""
+    monkeypatch.setenv("STILE_LABELS", '{"stile-stack": "ours-gcp"}')
+    model = shown(vertex, registry.register(entry(model_uri)).identifier)
+    assert model["labels"] == {"stile-stack": "ours-gcp", "stile-status": "approved", "stile-candidate": "hgb"}
+
+
 def test_the_same_candidate_of_an_execution_is_registered_once(
     vertex: Ground, registry: VertexRegistry, group: str, model_uri: str
 ) -> None:

@@ -1,7 +1,13 @@
 """Artifact Registry: repositories, behind which the registry on loopback stands."""
 
+from collections.abc import Iterator
+
+import httpx
+
 from infra.localcloud.gcp import policies
-from infra.localcloud.gcp.call import Call
+from infra.localcloud.gcp.call import Call, Cloud
+from infra.localcloud.gcp.errors import Json
+from infra.localcloud.gcp.paging import page
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 
@@ -15,5 +21,44 @@ def _fill(call: Call, record: Record) -> None:
     record.body["registryUri"] = f"{host}/{words[1]}/{words[-1]}"
 
 
+@SERVICE.method(f"{REPOSITORIES}.dockerImages.list")
+def list_images(call: Call) -> Json:
+    """Answer a page of the images, each tag's; what has a digest only is not listed, as the registry names none."""
+    call.cloud.store.get(REPOSITORIES, call.name)
+    records = [Record(body["name"], body) for body in _images(call.cloud, call.name)]
+    found, token = page(records, call.query)
+    return {"dockerImages": [record.body for record in found], **({"nextPageToken": token} if token else {})}
+
+
+def _images(cloud: Cloud, repository: str) -> Iterator[Json]:
+    """Yield the images that the registry on loopback has below a repository's path."""
+    if not cloud.registry_url:
+        return
+    words = repository.split("/")
+    below = f"{words[1]}/{words[-1]}/"
+    with httpx.Client(base_url=cloud.registry_url, trust_env=False) as registry:
+        names = registry.get("/v2/_catalog").raise_for_status().json()["repositories"]
+        for name in (name for name in names if name.startswith(below)):
+            tags: dict[str, list[str]] = {}
+            for tag in registry.get(f"/v2/{name}/tags/list").raise_for_status().json()["tags"] or ():
+                head = registry.head(f"/v2/{name}/manifests/{tag}").raise_for_status()
+                tags.setdefault(head.headers["Docker-Content-Digest"], []).append(tag)
+            for digest, held in tags.items():
+                image = f"{name.removeprefix(below)}@{digest}"
+                uri = f"{words[3]}-docker.pkg.dev/{below}{image}"
+                yield {"name": f"{repository}/dockerImages/{image}", "uri": uri, "tags": held}
+
+
+def _empty(call: Call, record: Record) -> None:
+    """A repository goes with its images."""
+    images = list(_images(call.cloud, record.name))
+    with httpx.Client(base_url=call.cloud.registry_url, trust_env=False) as registry:
+        for image in images:
+            name, _, digest = image["uri"].partition("/")[2].partition("@")
+            for target in (*image["tags"], digest):
+                registry.delete(f"/v2/{name}/manifests/{target}").raise_for_status()
+
+
 SERVICE.hooks("repositories").filling = _fill
+SERVICE.hooks("repositories").removing = _empty
 policies.serve(SERVICE, REPOSITORIES)

@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.engine import Session, contents
-from infra.engine.contents import KINDS, Holding
+from infra.engine.contents import Holding
+from infra.engine.contents_aws import KINDS
 from infra.environments import Environment
 from infra.toolchain import Toolchain
 from tests.localcloud.cloud import LocalAws
@@ -46,9 +47,9 @@ def test_a_versioned_bucket_is_emptied_with_every_version_and_delete_marker(
     s3.delete_object(Bucket=bucket, Key="raw/flights.csv")
     assert held(local_aws, BUCKET, bucket) == 3
     told: list[str] = []
-    contents.empty(session(local_aws, tmp_path), holding(BUCKET, bucket), told.append)
+    contents.empty(session(local_aws, tmp_path), [holding(BUCKET, bucket)], told.append)
     assert held(local_aws, BUCKET, bucket) == 0
-    assert told == ["emptying aws:s3/bucket:Bucket held"]
+    assert told == ["emptied aws:s3/bucket:Bucket held"]
     s3.delete_bucket(Bucket=bucket)
 
 
@@ -64,7 +65,7 @@ def test_a_group_is_emptied_of_its_model_versions(local_aws: LocalAws, tmp_path:
     for _ in range(2):
         sagemaker.create_model_package(ModelPackageGroupName=group, InferenceSpecification=inference)
     assert held(local_aws, GROUP, group) == 2
-    contents.empty(session(local_aws, tmp_path), holding(GROUP, group), lambda _: None)
+    contents.empty(session(local_aws, tmp_path), [holding(GROUP, group)], lambda _: None)
     assert held(local_aws, GROUP, group) == 0
     sagemaker.delete_model_package_group(ModelPackageGroupName=group)
 
@@ -74,10 +75,10 @@ def test_what_is_gone_already_is_empty(local_aws: LocalAws, tmp_path: Path, kind
     """Somebody deleted it by hand: nothing is left to do, and nothing fails."""
     with pytest.raises(ClientError):
         held(local_aws, kind, "nowhere-1")
-    contents.empty(session(local_aws, tmp_path), holding(kind, "nowhere-1"), lambda _: None)
+    contents.empty(session(local_aws, tmp_path), [holding(kind, "nowhere-1")], lambda _: None)
 
 
 def test_what_holds_nothing_of_its_own_is_left_alone(local_aws: LocalAws, tmp_path: Path) -> None:
     told: list[str] = []
-    contents.empty(session(local_aws, tmp_path), holding("aws:kms/key:Key", "key-1"), told.append)
+    contents.empty(session(local_aws, tmp_path), [holding("aws:kms/key:Key", "key-1")], told.append)
     assert told == []
