@@ -137,14 +137,14 @@ class Rollout:
         live = self._deployed(live)
         rollout = self._asked.rollout
         watched = self._watched(before)
-        if watched and (canary := splits.canary(before, self._asked.split, rollout.canary_percent)):
+        canary = splits.canary(before, self._asked.split, rollout.canary_percent) if watched else None
+        if canary and live.split != self._asked.split:  # else an earlier attempt got through the bake time
             self.reached = "canary"
             live = self._shifted(live, canary)
             self._bake()
-            watched = False
         self.reached = "shift"
         live = self._shifted(live, self._asked.split)
-        if watched:
+        if watched and not canary:
             self._bake()
         return live
 

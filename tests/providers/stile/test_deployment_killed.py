@@ -186,11 +186,19 @@ def test_killed_at_every_call_a_creation_is_gone_on_with(fatal: Fatal) -> None:
 
 
 def test_killed_at_every_call_an_update_is_gone_on_with(fatal: Fatal) -> None:
-    """Protects: from 90/10 to another pair, by a canary: shifted once more or not, and undeployed at the end."""
+    """Protects: from 90/10 to another pair, by a canary: each split comes once, however often the way is cut off."""
     fatal.call(fatal.asked(BEFORE), kills=False)
     said = fatal.until_done(fatal.asked(AFTER, canaryPercent=10, bakeSeconds=1))
     assert said.error is None
     assert fatal.live() == AFTER
+    splits = [split for _, split in fatal.place.history(fatal.endpoint)]
+    assert [split for number, split in enumerate(splits) if number == 0 or split != splits[number - 1]] == [
+        {},
+        {"1": 100},
+        BEFORE,
+        CANARY,
+        AFTER,
+    ]
     changes = (
         'deployModel "3"',
         'deployModel "4"',
