@@ -12,7 +12,7 @@ from infra.providers.gcp.calls import placed
 from infra.providers.gcp.cloud import ask
 from infra.providers.gcp.members import has, named
 from infra.providers.kit.reading import Reader, fill, parse_id
-from infra.providers.kit.resource import PluginError
+from infra.providers.kit.resource import CallFailed, PluginError
 from infra.providers.kit.shapes import search
 
 # Types whose ids the cloud makes up: the list that they are in, its rows, and the members that tell ours.
@@ -33,6 +33,7 @@ LISTED = {
     ),
 }
 ACCOUNT = "gcp:serviceaccount/account:Account"
+DEPLOYMENT = "stile:endpoint:EndpointDeployment"
 DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 ROLE = "gcp:projects/iAMCustomRole:IAMCustomRole"
 # Where the vendor says how a resource is, the states that end by themselves, and those in which it is of no use.
@@ -64,6 +65,8 @@ class GoogleLookups:
         Raises:
             UnknowableError: nothing gives its id.
         """
+        if token == DEPLOYMENT and "endpoint" in inputs:
+            return self._deployment(str(inputs["endpoint"]))
         try:
             table = tables.find(token)
         except PluginError as error:
@@ -91,6 +94,8 @@ class GoogleLookups:
 
     def passing(self, token: str, identity: str) -> str:
         """Return the state in which a resource is for the time being; empty if it is settled."""
+        if token == DEPLOYMENT:
+            return "Deploying" if self._is_deploying(identity) else ""
         state, (passing, _) = self._state(token, identity)
         return state if state in passing else ""
 
@@ -104,6 +109,25 @@ class GoogleLookups:
         given, body = placed(service, operation, args)
         name, _, version = service.partition(".")
         return ask(self._google.client(name, version), operation, given if body is None else {**given, "body": body})
+
+    def _deployment(self, endpoint: str) -> str | None:
+        """Find the deployment to an endpoint: it has a model, or gets one; its id is the endpoint's."""
+        try:
+            serves = self.ask("aiplatform.v1", "projects.locations.endpoints.get", {"name": endpoint})
+        except CallFailed as error:
+            if not error.means(("404",)):
+                raise
+            return None
+        return endpoint if serves.get("deployedModels") or self._is_deploying(endpoint) else None
+
+    def _is_deploying(self, endpoint: str) -> bool:
+        try:
+            found = self.ask("aiplatform.v1", "projects.locations.endpoints.operations.list", {"name": endpoint})
+        except CallFailed as error:
+            if not error.means(("404",)):
+                raise
+            return False
+        return any(not operation.get("done") for operation in found.get("operations", ()))
 
     def _listed(self, table: tables.Type, known: Inputs, taken: Collection[str]) -> str | None:
         """Find the newest that is called so and is nobody's."""

@@ -18,7 +18,8 @@ from infra.providers.kit.values import SIGNATURE_KEY
 
 Resource = dict[str, Any]
 Find = Callable[[str, Mapping[str, Any], set[str]], str | None]
-CLOUD_PREFIXES = ("aws:", "gcp:")
+# What others made in a cloud, and our own that did; the rest of ours finds by itself what it made.
+CLOUD_PREFIXES = ("aws:", "gcp:", "stile:endpoint:EndpointDeployment")
 KINDS = {
     "create": "creating",
     "create-replacement": "creating",
@@ -129,7 +130,6 @@ def adopt(deployment: Mapping[str, Any], find: Find) -> tuple[dict[str, Any], li
     unknown = []
     for item in deployment.get("pending_operations") or []:
         made = item["resource"]
-        # our own resources find by themselves what they made
         if item["type"] != "creating" or not made.get("custom") or not made["type"].startswith(CLOUD_PREFIXES):
             continue
         taken = {resource["id"] for resource in resources if resource.get("id") and not is_replaced(resource)}
