@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.clouds import Cloud, connect
+from infra.clouds.words import WORDS, Words
 from infra.engine import Session
 from infra.engine.recovery import is_new_boot
 from infra.environments import read_config
@@ -43,6 +44,11 @@ class Deployed:
     def name(self) -> str:
         """The environment's name."""
         return self.session.environment.name
+
+    @property
+    def words(self) -> Words:
+        """What the things of its cloud are called."""
+        return WORDS[self.session.environment.cloud]
 
     def model(self, wanted: str | None) -> DeployedModel:
         """The model of that name, or the only one.

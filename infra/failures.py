@@ -10,9 +10,18 @@ from infra.environments import read_config
 from infra.errors import CloudError, ProvisioningError
 from infra.runs import LAST_LINES
 
-# How the engine's failures name an endpoint, and the check that it serves what was asked.
-ENDPOINT = re.compile(r"aws:sagemaker/endpoint:Endpoint (?P<name>[^\s:]+): ")
-CHECK = re.compile(r"stile:endpoint:Live (?P<name>[^\s:]+)-live: ")
+# How the engine's failures name an endpoint, and what makes or checks that it serves what was asked; each with the
+# ending that its name has beside the endpoint's. Cloud by cloud.
+PATTERNS = {
+    "aws": (
+        re.compile(r"aws:sagemaker/endpoint:Endpoint (?P<name>[^\s:]+): "),
+        re.compile(r"stile:endpoint:Live (?P<name>[^\s:]+)-live: "),
+    ),
+    "gcp": (
+        re.compile(r"gcp:vertex/aiEndpoint:AiEndpoint (?P<name>[^\s:]+): "),
+        re.compile(r"stile:endpoint:EndpointDeployment (?P<name>[^\s:]+)-deployment: "),
+    ),
+}
 
 
 def provision(session: Session, watch: Watch) -> Outcome:
@@ -24,15 +33,15 @@ def provision(session: Session, watch: Watch) -> Outcome:
     try:
         return up(session, watch)
     except ProvisioningError as error:
-        endpoints = failed_endpoints(error.message)
+        endpoints = failed_endpoints(session.environment.cloud, error.message)
         if not endpoints:
             raise
         raise explained(session, error, endpoints) from error
 
 
-def failed_endpoints(message: str) -> list[str]:
+def failed_endpoints(cloud: str, message: str) -> list[str]:
     """Return the names of the endpoints that an update's failures are about."""
-    found = [match["name"] for pattern in (ENDPOINT, CHECK) for match in pattern.finditer(message)]
+    found = [match["name"] for pattern in PATTERNS[cloud] for match in pattern.finditer(message)]
     return list(dict.fromkeys(found))
 
 
@@ -52,17 +61,20 @@ def explained(session: Session, error: ProvisioningError, endpoints: Sequence[st
 
 
 def _about(session: Session, cloud: Cloud, endpoint: str, said: str) -> Iterator[str]:
-    live = cloud.live(endpoint)
+    full_name = cloud.find_endpoint(endpoint)
+    live = cloud.live(full_name) if full_name else None
     asked = _asked(session, endpoint)
     if asked is not None:
         yield f"{endpoint}: asked for version {asked.version} (sha256 {asked.sha256[:12]})"
     if live is None:
         yield f"{endpoint}: nothing is live, there is no such endpoint"
+    elif not live.config:
+        yield f"{endpoint}: nothing is live, its status is {live.status}"
     else:
         reason = f"; {live.reason}" if live.reason and live.reason not in said else ""
         serving = "live is" if live.is_serving else "last asked for was"
         yield f"{endpoint}: {serving} {standing.told(live)} by {live.config}, its status is {live.status}{reason}"
-    lines = cloud.log(f"endpoint/{endpoint}").last_words(LAST_LINES)
+    lines = cloud.log(f"endpoint/{full_name}").last_words(LAST_LINES) if full_name else []
     if lines:
         yield f"the last lines of its newest container ({len(lines)}):"
         yield from (f"  {line}" for line in lines)

@@ -98,6 +98,9 @@ def find(deployed: Deployed, name: str, model: str | None, since: datetime | Non
         raise UsageError(f"several models have {name!r}", fix=f"--model, one of: {', '.join(sorted(deployed.models))}")
     if meant:
         return meant[0]
+    endpoint = deployed.cloud.find_endpoint(name)
+    if endpoint and deployed.cloud.live(endpoint):  # of a release that failed, it is in no output of the stack
+        return _endpoint(deployed.cloud, endpoint, since)
     job = deployed.cloud.find_job(name)
     if job is None:
         known = ", ".join(names(deployed, chosen))

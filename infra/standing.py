@@ -147,7 +147,9 @@ def serves(live: Live, asked: Release) -> bool:
 
 def told(live: Live) -> str:
     """What is live, in a word or two."""
-    return f"version {live.version}" if live.version is not None else f"{live.config} (of no known version)"
+    if live.version is not None:
+        return f"version {live.version}"
+    return f"{live.config} (of no known version)" if live.config else "nothing"
 
 
 def held_out(version: ModelVersion) -> dict[str, float]:

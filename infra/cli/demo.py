@@ -18,7 +18,10 @@ from infra.environments import find_environment, read_config
 from infra.runs import Decision, RegisteredVersion
 
 PREDICTIONS = 100
-CloudName = Annotated[str, typer.Argument(metavar="CLOUD", help="aws", envvar="STILE_DEMO_CLOUD", show_envvar=False)]
+CloudName = Annotated[
+    str,
+    typer.Argument(metavar="CLOUD", help="aws or gcp", envvar="STILE_DEMO_CLOUD", show_envvar=False),
+]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def show(session: Session, reporter: console.Reporter) -> Shown:
     reporter.say(f"  {console.summary(up.changes)}; {up.seconds:.1f} s")
     deployed = find_deployed(session)
     model = deployed.model(None)
-    reporter.heading("2  Run: real flights through the pipeline, each step a SageMaker job")
+    reporter.heading(f"2  Run: real flights through the pipeline, each step {deployed.words.job}")
     put_raw_data(deployed, model, reporter)
     run = execute(deployed, model, {}, reporter)
     decision = runs.read_decision(deployed.cloud, deployed.bucket, run)
@@ -82,7 +85,8 @@ def put_raw_data(deployed: Deployed, model: DeployedModel, reporter: console.Rep
     reporter.progress("laying out the raw data")
     files = demo_data.raw_files(use_case, deployed.session.environment.state_dir / "demo")
     sent = deployed.cloud.put_files(deployed.bucket, files)
-    reporter.progress(f"{sent} of {len(files)} raw files sent to s3://{deployed.bucket}/raw/{use_case}/")
+    to = f"{deployed.words.scheme}://{deployed.bucket}/raw/{use_case}/"
+    reporter.progress(f"{sent} of {len(files)} raw files sent to {to}")
 
 
 def release(deployed: Deployed, model: DeployedModel, candidate: str, run: Run, reporter: console.Reporter) -> Deployed:
@@ -127,7 +131,7 @@ def urls(deployed: Deployed) -> dict[str, str]:
 
 def reports(shown: Shown) -> Mapping[str, str]:
     """Where a run's reports lie in the data bucket."""
-    root = f"s3://{shown.deployed.bucket}/runs/{shown.run.execution}"
+    root = f"{shown.deployed.words.scheme}://{shown.deployed.bucket}/runs/{shown.run.execution}"
     return {
         "validation": f"{root}/validate/report/",
         "evaluation": f"{root}/evaluate/evaluation/",
@@ -137,13 +141,21 @@ def reports(shown: Shown) -> Mapping[str, str]:
 
 def closing(shown: Shown) -> None:
     """Say where everything is, and what to do next."""
-    name = shown.deployed.name
     console.say("\nWhere everything is")
     for title, place in {**urls(shown.deployed), **reports(shown)}.items():
         console.say(f"  {title:<11} {place}")
     console.say("\nNext")
-    console.say(f"  ./stile status {name}                 what stands, which version is live")
-    console.say(f"  ./stile logs pipeline {name}          what every job of the run wrote")
-    console.say(f'  eval "$(./stile env {name})"          then pulumi, aws and mlflow work in this shell')
-    console.say(f"  ./stile destroy {name}                data and models stay; --with-data deletes them too")
-    console.say("  ./stile local stop                        ends the local cloud; it keeps nothing")
+    for line, what in next_commands(shown.deployed).items():
+        console.say(f"  {line:<40}  {what}")
+
+
+def next_commands(deployed: Deployed) -> Mapping[str, str]:
+    """What one does next, and what that is for."""
+    name, cloud = deployed.name, deployed.session.environment.cloud
+    return {
+        f"./stile status {name}": "what stands, which version is live",
+        f"./stile logs pipeline {name}": "what every job of the run wrote",
+        f'eval "$(./stile env {name})"': f"then pulumi, {deployed.words.clients} and mlflow work in this shell",
+        f"./stile destroy {name}": "data and models stay; --with-data deletes them too",
+        f"./stile local stop {cloud}": "ends the local cloud; it keeps nothing",
+    }

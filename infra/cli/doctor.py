@@ -42,6 +42,30 @@ class Check:
     fix: str = ""
 
 
+@dataclass(frozen=True)
+class Account:
+    """Where a cloud's clients find an account: any of these variables, or files below the user's home."""
+
+    variables: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def is_configured(self) -> bool:
+        """True if one of them is there."""
+        told = any(os.environ.get(name) for name in self.variables)
+        return told or any((Path.home() / name).exists() for name in self.files)
+
+
+ACCOUNTS = {
+    "an AWS account": Account(
+        ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN"), (".aws/credentials", ".aws/config")
+    ),
+    "a Google Cloud account": Account(
+        ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN"),
+        (".config/gcloud/application_default_credentials.json",),
+    ),
+}
+
+
 def command(json: Json = False) -> None:
     """Show what is found on this machine, what is missing, and how to mend it. Exit code 1: something is missing."""
     checks = [check for look in LOOKS for check in look()]
@@ -144,16 +168,17 @@ def space() -> list[Check]:
 
 
 def clouds() -> list[Check]:
-    """Look at what there is to work on: environments, the local cloud, an AWS account."""
-    running = lifecycle.running("aws", state_dir())
+    """Look at what there is to work on: environments, the local clouds, accounts."""
     names = known_environments()
-    account = any(os.environ.get(name) for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN"))
-    account = account or any((Path.home() / ".aws" / name).exists() for name in ("credentials", "config"))
-    return [
-        Check("environments", "ok" if names else "missing", ", ".join(names) or "none in stacks/"),
-        Check("the local cloud (aws)", "ok", f"runs: {running.endpoint_url}" if running else "does not run"),
-        Check("an AWS account", "ok", "configured" if account else "none configured; local environments need none"),
-    ]
+    checks = [Check("environments", "ok" if names else "missing", ", ".join(names) or "none in stacks/")]
+    for cloud in lifecycle.LAUNCHES:
+        running = lifecycle.running(cloud, state_dir())
+        told = f"runs: {running.endpoint_url}" if running else "does not run"
+        checks.append(Check(f"the local cloud ({cloud})", "ok", told))
+    for title, account in ACCOUNTS.items():
+        told = "configured" if account.is_configured() else "none configured; local environments need none"
+        checks.append(Check(title, "ok", told))
+    return checks
 
 
 LOOKS: tuple[Callable[[], list[Check]], ...] = (python, environments, programs, isolation, space, clouds)

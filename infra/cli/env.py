@@ -1,4 +1,4 @@
-"""`stile env`: the variables with which plain `pulumi`, and any AWS client, work on an environment."""
+"""`stile env`: the variables with which plain `pulumi`, and the cloud's own clients, work on an environment."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from infra.errors import CloudError
 def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = False) -> None:
     """Print exports for a shell: eval "$(./stile env local-aws)". Starts a local environment's cloud.
 
-    A local environment's shell loses the variables of your own AWS account; open another shell for that.
+    A local environment's shell loses the variables of your own accounts; open another shell for that.
     """
     found = find_environment(environment)
     mine = guards.foreign(os.environ) if found.is_local else []

@@ -58,7 +58,9 @@ def logs(cloud: CloudName = "aws") -> None:
     """Write the local cloud's log on stdout; of one that did not start, what it left."""
     path = lifecycle.log_path(cloud, state_dir())
     if not path.exists():
-        raise LocalCloudError(f"the local cloud ({cloud}) has not run, or was stopped", fix="./stile local start")
+        raise LocalCloudError(
+            f"the local cloud ({cloud}) has not run, or was stopped", fix=f"./stile local start {cloud}"
+        )
     with path.open(errors="replace") as log:
         shutil.copyfileobj(log, sys.stdout)
 

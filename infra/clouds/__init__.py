@@ -79,7 +79,8 @@ class Live:
         status: in the cloud's word.
         is_serving: whether it answers, be it while it changes.
         is_steady: whether nothing is under way, and nothing failed.
-        config: the name of what is live: on SageMaker the endpoint configuration, on Vertex AI the deployed model's id.
+        config: the name of what is live: on SageMaker the endpoint configuration, on Vertex AI the deployed model's id,
+            empty where nothing is deployed.
         version, sha256: of the model that is live; None where its container was not told.
         since: when what is live began to serve.
         reason: why the last change failed, in the cloud's words; None if it did not.
@@ -176,6 +177,12 @@ class Cloud(Protocol):
 
     def versions(self, group: str) -> list[ModelVersion]:
         """All versions of a model, newest first."""
+
+    def find_endpoint(self, name: str) -> str | None:
+        """The full name of an endpoint, as `live` and `predict` take it, by its physical name; None if there is none.
+
+        Where both are the same, nothing is asked.
+        """
 
     def live(self, endpoint: str) -> Live | None:
         """What an endpoint serves; None where there is no such endpoint."""

@@ -34,7 +34,7 @@ JOBS = {
     "training-job": ("describe_training_job", "TrainingJobName", "TrainingJobStatus"),
     "processing-job": ("describe_processing_job", "ProcessingJobName", "ProcessingJobStatus"),
 }
-JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 JOB_IS_OVER = ("Completed", "Failed", "Stopped")
 IN_SERVICE = "InService"
 # While an endpoint changes or goes back, what was live before serves on.
@@ -114,7 +114,7 @@ class AwsCloud:
     @told
     def find_job(self, name: str) -> str | None:
         """The job of that name, of whatever kind."""
-        if not JOB_NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             return None
         return next((f"{kind}/{name}" for kind in JOBS if self._job_status(f"{kind}/{name}") is not None), None)
 
@@ -147,6 +147,10 @@ class AwsCloud:
         arns = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
         described = [_version(sagemaker.describe_model_package(ModelPackageName=arn)) for arn in arns]
         return sorted(described, key=lambda item: -item.version)
+
+    def find_endpoint(self, name: str) -> str | None:
+        """The name itself, by which SageMaker knows it, unless none is named so."""
+        return name if NAME.fullmatch(name) else None
 
     @told
     def live(self, endpoint: str) -> Live | None:

@@ -159,6 +159,18 @@ class GcpCloud:
         return sorted(map(_version, listed), key=lambda item: -item.version)
 
     @told
+    def find_endpoint(self, name: str) -> str | None:
+        """The resource name of the newest endpoint of that display name."""
+        found = self._endpoints.list(
+            parent=self._google.parent,
+            filter=f"display_name={json.dumps(name)}",
+            orderBy="create_time desc",
+            pageSize=1,
+        )
+        endpoints = found.execute().get("endpoints", ())
+        return str(endpoints[0]["name"]) if endpoints else None
+
+    @told
     def live(self, endpoint: str) -> Live | None:
         """What takes the largest share of an endpoint's traffic."""
         try:

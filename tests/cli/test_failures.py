@@ -39,6 +39,9 @@ class SmallCloud:
     def __init__(self, live: Live | None = LIVE) -> None:
         self._live = live
 
+    def find_endpoint(self, name: str) -> str:
+        return name
+
     def live(self, endpoint: str) -> Live | None:
         return self._live
 
@@ -63,6 +66,12 @@ def session(tmp_path: Path) -> Session:
     (tmp_path / "stacks" / "Pulumi.dev.yaml").write_text(CONFIG)
     return cast("Session", type("S", (), {"environment": Environment("dev", "aws", tmp_path, tmp_path),
                                           "variables": lambda self: {}})())  # fmt: skip
+
+
+@pytest.fixture
+def google(session: Session, tmp_path: Path) -> Session:
+    cast("Any", session).environment = Environment("dev", "gcp", tmp_path, tmp_path)
+    return session
 
 
 def provision(
@@ -111,7 +120,42 @@ def test_other_failures_stay_as_they_are(session: Session, monkeypatch: pytest.M
 
 def test_the_check_names_its_endpoint_too() -> None:
     said = "up failed: stile:endpoint:Live p-dev-flights-live: 1 error occurred:\n\t* p-dev-flights does not serve"
-    assert failures.failed_endpoints(f"{said}\n{ENGINE}") == ["p-dev-flights"]
+    assert failures.failed_endpoints("aws", f"{said}\n{ENGINE}") == ["p-dev-flights"]
+
+
+class VertexAi(SmallCloud):
+    """A cloud that knows an endpoint by another name than people do."""
+
+    def find_endpoint(self, name: str) -> str:
+        return f"projects/p/locations/l/endpoints/{name.removeprefix('p-dev-')}"
+
+    def live(self, endpoint: str) -> Live | None:
+        return self._live if endpoint == "projects/p/locations/l/endpoints/flights" else None
+
+    def log(self, source: str, since: datetime | None = None) -> "SmallCloud":
+        assert source == "endpoint/projects/p/locations/l/endpoints/flights"
+        return self
+
+
+VERTEX = "up failed: stile:endpoint:EndpointDeployment p-dev-flights-deployment: the deployment failed"
+
+
+def test_a_failed_deployment_on_vertex_ai_is_told_by_the_endpoint_that_the_cloud_knows(
+    google: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = provision(google, VertexAi(), monkeypatch, VERTEX)
+    for part in (VERTEX, "asked for version 2 (sha256 bbbb)", "live is version 1 by c-1", "no such file"):
+        assert part in error.message
+    assert "./stile logs p-dev-flights dev" in str(error.fix)
+
+
+def test_an_endpoint_without_a_model_has_nothing_live(google: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Vertex AI it stands before its first model does."""
+    empty = replace(LIVE, status="empty", is_serving=False, config="", version=None, sha256=None)
+    message = provision(google, VertexAi(empty), monkeypatch, VERTEX).message
+    assert "p-dev-flights: nothing is live, its status is empty" in message
+    other = "up failed: gcp:vertex/aiEndpoint:AiEndpoint p-dev-flights: 403 Permission denied"
+    assert "nothing is live" in provision(google, VertexAi(None), monkeypatch, other).message
 
 
 def test_a_failed_job_is_told_with_its_last_lines_and_the_way_to_all() -> None:

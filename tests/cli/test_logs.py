@@ -63,8 +63,11 @@ class SmallCloud:
         self.logs[source] = Script(iter(self.parts.get(source, [])))
         return self.logs[source]
 
-    def live(self, endpoint: str) -> None:
-        return None
+    def find_endpoint(self, name: str) -> str | None:
+        return f"endpoints/{name}" if name.startswith("p-dev-") else None
+
+    def live(self, endpoint: str) -> str | None:
+        return "it serves" if endpoint == "endpoints/p-dev-broken" else None
 
 
 def run(status: str, *steps: str) -> Run:
@@ -126,6 +129,16 @@ def test_an_endpoint_has_three_names(name: str) -> None:
     told, tell = teller()
     find(deployed(cloud), name, None).read(tell)
     assert told == [("", "served")]
+
+
+def test_an_endpoint_of_a_release_that_failed_is_found_by_its_name() -> None:
+    """No output of the stack has it, and its log says why."""
+    cloud = SmallCloud([run("succeeded", "ingest")], {"endpoint/endpoints/p-dev-broken": [[line(1, "no such file")]]})
+    told, tell = teller()
+    find(deployed(cloud), "p-dev-broken", None).read(tell)
+    assert told == [("", "no such file")]
+    with pytest.raises(UsageError, match="p-dev-other"):
+        find(deployed(cloud), "p-dev-other", None)
 
 
 def test_a_job_of_its_own_is_found_by_its_name() -> None:
