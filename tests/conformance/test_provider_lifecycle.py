@@ -177,7 +177,8 @@ def worlds(
         def world(cloud: str) -> World | GoogleWorld:
             folder = tmp_path_factory.mktemp("world")
             if cloud == "gcp":
-                return GoogleWorld(running.enter_context(served(folder)))
+                registry_url = request.getfixturevalue("local_gcp").cloud.registry_url
+                return GoogleWorld(running.enter_context(served(folder, registry_url)))
             local_aws: LocalAws = request.getfixturevalue("local_aws")
             return World(local_aws, request.getfixturevalue("crane"), folder)
 

@@ -14,6 +14,7 @@ from infra.localcloud.launch import LocalCloud
 from infra.providers.gcp import tables
 from infra.toolchain import Toolchain
 from tests.conformance.provider_cases.google import GoogleWorld
+from tests.localcloud.gcp.cloud import LocalGcp
 from tests.localcloud.gcp.serving import PLACE, PROJECT, served
 from tests.providers.table_walks import names
 
@@ -26,8 +27,8 @@ VERSION = "gcp:secretmanager/secretVersion:SecretVersion"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleWorld]:
-    with served(tmp_path_factory.mktemp("gcp")) as gcp:
+def world(local_gcp: LocalGcp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleWorld]:
+    with served(tmp_path_factory.mktemp("gcp"), local_gcp.cloud.registry_url) as gcp:
         yield GoogleWorld(gcp)
 
 

@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="the folder for all that it writes")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # A line per request that Cloud Run hands on.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     home: Path = arguments.state.absolute()
     home.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("STILE_LOCAL_HOME", str(home))

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from infra.localcloud.gcp import moments, states
@@ -86,6 +86,9 @@ class Hooks:
         filling: completes a new resource before it is kept.
         created: acts after it is kept.
         changing: completes or refuses a change; takes the resource before and after.
+        finishing: takes a new or changed resource to the state that was asked for, by its name and the action (`create`
+            or `update`), which takes long: in a thread, until whose end the operation is not done; answers the
+            resource. The transition is its own to make.
         removing: acts on, or refuses, a deletion.
         showing: returns the resource's body as it is answered.
     """
@@ -95,6 +98,7 @@ class Hooks:
     filling: Callable[[Call, Record], None] | None = None
     created: Callable[[Call, Record], None] | None = None
     changing: Callable[[Call, Record, Record], None] | None = None
+    finishing: Callable[[Call, str, str], Json] | None = None
     removing: Callable[[Call, Record], None] | None = None
     showing: Callable[[Call, Record], Json] | None = None
 
@@ -224,6 +228,11 @@ class Collection:
         transition = states.transition(self.row.machine, action, name) if self.row.machine else None
         schema = self.row.schema if action != "delete" or self._answers_deleted else None
         outcome = Outcome(schema, kind=self.row.schema)
+        if (finishing := self.hooks.finishing) and action != "delete" and not call.query.get("validateOnly"):
+            # What is refused, is refused to the request itself; what was asked for is there to be read at once.
+            work(Operation(name, {}))
+            finish = partial(finishing, call, name, action)
+            return call.cloud.operations.run(call.method, name, outcome, lambda _: finish(), later=True)
         return call.cloud.operations.run(call.method, name, outcome, work, transition)
 
     @property

@@ -31,6 +31,7 @@ APIS = (
     "cloudresourcemanager.v3",
     "compute.v1",
     "sqladmin.v1",
+    "sqladmin.v1beta4",
     "storage.v1",
 )
 _EXPRESSION = re.compile(r"\{(\+?)(\w+)\}")

@@ -3,8 +3,8 @@
 import base64
 
 from infra.localcloud.gcp import moments, policies
-from infra.localcloud.gcp.call import Call
-from infra.localcloud.gcp.errors import Json, invalid, not_found, precondition
+from infra.localcloud.gcp.call import Call, Cloud
+from infra.localcloud.gcp.errors import Json, Refusal, invalid, not_found, precondition
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
 
@@ -77,12 +77,26 @@ def switch(call: Call) -> Json:
     return call.cloud.store.change(VERSIONS, _version(call).name, change).body
 
 
+def payload(cloud: Cloud, name: str) -> bytes | None:
+    """Return the payload of a version, None unless it is there and enabled."""
+    try:
+        version = _found(cloud, name)
+    except Refusal:
+        return None
+    data: bytes | None = version.hidden.get("data") if version.body["state"] == "ENABLED" else None
+    return data
+
+
 def _version(call: Call) -> Record:
-    if not call.name.endswith("/latest"):
-        return call.cloud.store.get(VERSIONS, call.name)
-    found = call.cloud.store.all(VERSIONS, call.name.removesuffix("latest"))
+    return _found(call.cloud, call.name)
+
+
+def _found(cloud: Cloud, name: str) -> Record:
+    if not name.endswith("/latest"):
+        return cloud.store.get(VERSIONS, name)
+    found = cloud.store.all(VERSIONS, name.removesuffix("latest"))
     if not found:
-        raise not_found(call.name)
+        raise not_found(name)
     return found[-1]
 
 

@@ -24,7 +24,7 @@ MODULES = (
     "infra.localcloud.gcp.monitoring_alerts",
     "infra.localcloud.gcp.cloudlogging",
     "infra.localcloud.gcp.budgets",
-    "infra.localcloud.gcp.run",
+    "infra.localcloud.gcp.run.service",
     "infra.localcloud.gcp.sql.service",
     "infra.localcloud.gcp.vertex.records",
     "infra.localcloud.gcp.vertex.models",

@@ -81,7 +81,7 @@ class GoogleWorld:
         """A new service of Cloud Run; its full name."""
         body = {"template": {"containers": [{"image": "us-docker.pkg.dev/stile-local/images/hello:1"}]}}
         create = "projects.locations.services.create"
-        self.call("run.v2", create, parent=PLACE, serviceId=name, body=body)
+        self.gcp.settled(self.call("run.v2", create, parent=PLACE, serviceId=name, body=body))
         return f"{PLACE}/services/{name}"
 
     def instance(self, name: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 from googleapiclient.errors import HttpError
 
 from infra.localcloud import lifecycle
+from tests.localcloud.gcp.hello import push_hello
 from tests.localcloud.gcp.serving import google_client
 
 PROJECT = "stile-local"
@@ -77,6 +78,7 @@ def local_gcp(crane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """One local Google Cloud for the session, in a state directory of its own."""
     state_dir = tmp_path_factory.mktemp("local-gcp")
     cloud = lifecycle.start("gcp", state_dir, lambda line: None)
+    push_hello(crane, cloud.registry_url, tmp_path_factory.mktemp("hello"))
     with ExitStack() as clients:
         yield LocalGcp(cloud, _open=clients)
     lifecycle.stop("gcp", state_dir, lambda line: None)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.localcloud.gcp.cloud import LocalGcp
 from tests.localcloud.gcp.serving import Served, served
 
 
 @pytest.fixture(scope="module")
-def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A local Google Cloud in this process."""
-    with served(tmp_path_factory.mktemp("gcp")) as found:
+def gcp(local_gcp: LocalGcp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A local Google Cloud in this process, with the images of the session's."""
+    with served(tmp_path_factory.mktemp("gcp"), local_gcp.cloud.registry_url) as found:
         yield found
 
 

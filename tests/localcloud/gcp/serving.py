@@ -1,6 +1,7 @@
 """A local Google Cloud inside the test's own process, so that a test sees its store, journal and log."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import uvicorn
 from googleapiclient import discovery
 
 from infra.localcloud.gcp.call import Cloud
+from infra.localcloud.gcp.run.fleet import Fleet
 from infra.localcloud.gcp.server import application
 
 PROJECT = "projects/stile-local"
@@ -56,19 +58,27 @@ class Served:
     http: httpx.Client
     _open: ExitStack = field(default_factory=ExitStack)
 
+    def settled(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Wait for the operation that an answer is, and return it; any other answer as it is."""
+        while "/operations/" in answer.get("name", "") and not answer.get("done"):
+            time.sleep(0.02)
+            answer = self.http.get(f"/v1/{answer['name']}").raise_for_status().json()
+        return answer
+
     def client(self, service: str, version: str, token: str = "test") -> Any:
         """Return Google's own client of a service."""
         return self._open.enter_context(closing(google_client(self.cloud.endpoint_url, service, version, token)))
 
 
 @contextmanager
-def served(home: Path) -> Iterator[Served]:
-    """Serve a new local Google Cloud until the block ends."""
+def served(home: Path, registry_url: str = "") -> Iterator[Served]:
+    """Serve a new local Google Cloud until the block ends; it takes images of a registry, if it has one."""
     server = uvicorn.Server(uvicorn.Config("", host="127.0.0.1", port=0, log_level="warning", access_log=False))
     socket = server.config.bind_socket()
     # Requests wait here until the server is up.
     socket.listen()
-    cloud = Cloud(endpoint_url=f"http://127.0.0.1:{socket.getsockname()[1]}", home=home)
+    endpoint_url = f"http://127.0.0.1:{socket.getsockname()[1]}"
+    cloud = Cloud(endpoint_url=endpoint_url, home=home, registry_url=registry_url)
     server.config.app = application(cloud)
     thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
     thread.start()
@@ -76,6 +86,8 @@ def served(home: Path) -> Iterator[Served]:
         with httpx.Client(base_url=cloud.endpoint_url, trust_env=False, timeout=30) as http, ExitStack() as clients:
             yield Served(cloud, http, clients)
     finally:
+        for name in cloud.part(Fleet).names():
+            cloud.part(Fleet).retire(name)
         server.should_exit = True
         thread.join(10)
         socket.close()

@@ -17,7 +17,7 @@ from tests.localcloud.gcp.serving import PROJECT, Served
 
 _COUNT = itertools.count()
 # Kinds whose life is told by tests of their own.
-ELSEWHERE = {"kms.cryptoKeys", "kms.cryptoKeyVersions", "secretmanager.versions"}
+ELSEWHERE = {"kms.cryptoKeys", "kms.cryptoKeyVersions", "secretmanager.versions", "run.revisions"}
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Used:
 
     kind: Kind
     collection: Any
+    gcp: Served
 
     def create(self, given: str, **more: Any) -> dict[str, Any]:
         """Make one, and return the resource."""
@@ -41,7 +42,7 @@ class Used:
         parameter, parent = kind.parent
         named = {kind.id_parameter: given} if kind.id_parameter else {}
         answer = self.collection.create(**{parameter: parent.replace("{id}", given)}, **named, body=body).execute()
-        return resource(answer)
+        return self.resource(answer)
 
     def get(self, name: str) -> dict[str, Any]:
         """Read one."""
@@ -51,11 +52,10 @@ class Used:
     def patch(self, name: str, change: dict[str, Any], mask: str) -> dict[str, Any]:
         """Change one."""
         if self.kind.wrapped in ("serviceAccount", "topic", "subscription"):
-            return resource(
-                self.collection.patch(name=name, body={self.kind.wrapped: change, "updateMask": mask}).execute()
-            )
+            wrapped = {self.kind.wrapped: change, "updateMask": mask}
+            return self.resource(self.collection.patch(name=name, body=wrapped).execute())
         more = {} if self.kind.path == "projects.dashboards" else {"updateMask": mask}
-        return resource(self.collection.patch(name=name, body=change, **more).execute())
+        return self.resource(self.collection.patch(name=name, body=change, **more).execute())
 
     def delete(self, name: str) -> None:
         """Delete one."""
@@ -74,13 +74,13 @@ class Used:
             yield from (one["name"] for one in found)
             request = self.collection.list_next(request, answer)
 
-
-def resource(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the resource of an answer, which may be an operation."""
-    if "response" in answer:
-        assert answer["done"] is True
-        return {name: value for name, value in answer["response"].items() if name != "@type"}
-    return answer
+    def resource(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return the resource of an answer, which may be an operation."""
+        ended = self.gcp.settled(answer)
+        assert "error" not in ended
+        if "response" in ended:
+            return {name: value for name, value in ended["response"].items() if name != "@type"}
+        return ended
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.title)
@@ -91,7 +91,7 @@ def used(request: pytest.FixtureRequest, gcp: Served) -> Used:
         place = getattr(place, word)()
     if kind.service in ("pubsub", "cloudscheduler"):
         gcp.http.put(f"/v1/{PROJECT}/topics/shared", json={})
-    return Used(kind, place)
+    return Used(kind, place, gcp)
 
 
 @pytest.fixture

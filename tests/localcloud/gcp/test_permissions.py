@@ -125,7 +125,7 @@ def test_handing_an_account_to_a_service_needs_that_it_may_be_handed(gcp: Served
     accounts = gcp.client("iam", "v1").projects().serviceAccounts()
     policy = {"bindings": [{"role": "roles/iam.serviceAccountUser", "members": [account.member]}]}
     accounts.setIamPolicy(resource=f"projects/-/serviceAccounts/{account.email}", body={"policy": policy}).execute()
-    assert services.create(**asked).execute()["done"]
+    assert "/operations/" in services.create(**asked).execute()["name"]
 
 
 def test_objects_are_covered_by_the_conditions_of_their_buckets_policy(gcp: Served, account: Account) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from infra.localcloud.gcp.services import ROUTED
 from infra.localcloud.gcp.validate import check_answer
+from tests.localcloud.gcp.cloud import LocalGcp
 from tests.localcloud.gcp.replay import Replay, Request, missing, recorded
 from tests.localcloud.gcp.serving import Served, served
 
@@ -18,8 +19,8 @@ KINDS_WITH_A_BODY = 14
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Any:
-    with served(tmp_path) as found:
+def fresh(local_gcp: LocalGcp, tmp_path: Path) -> Any:
+    with served(tmp_path, local_gcp.cloud.registry_url) as found:
         yield found
 
 
@@ -53,7 +54,8 @@ def test_what_was_sent_is_read_back(fresh: Served) -> None:
         answer = replay.send(request)
         word, name = str(request.method).rpartition(".")[2], answer.request.url.path.rpartition("/")[2]
         if request.verb in ("POST", "PUT", "PATCH") and request.body and word not in UNSHOWN:
-            made = answer.json().get("response", answer.json()).get("name", name)
+            body = fresh.settled(answer.json())
+            made = body.get("response", body).get("name", name)
             sent[made.rpartition("/")[2]] = _resource(json.loads(answer.request.content))
         elif request.verb == "GET" and answer.is_success and name in sent:
             compared.add(str(request.method))

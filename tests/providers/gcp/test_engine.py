@@ -15,6 +15,7 @@ from pulumi import automation
 
 from infra.providers.install import install_stand_in
 from tests.conformance.provider_cases.google import REGION, GoogleWorld
+from tests.localcloud.gcp.cloud import LocalGcp
 from tests.localcloud.gcp.serving import PLACE, served
 from tests.providers.engine import Engine, failure
 
@@ -27,8 +28,8 @@ MEMBERS = 12
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleWorld]:
-    with served(tmp_path_factory.mktemp("gcp")) as gcp:
+def world(local_gcp: LocalGcp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleWorld]:
+    with served(tmp_path_factory.mktemp("gcp"), local_gcp.cloud.registry_url) as gcp:
         yield GoogleWorld(gcp)
 
 
@@ -236,16 +237,17 @@ def test_a_service_that_fails_to_start_or_to_change_is_recorded_and_not_taken_fo
     (found,) = state(stack, SERVICE)
     assert found["id"] == f"{PLACE}/services/failing"
     assert len(found["initErrors"]) == 1
-    stack.refresh()  # the local cloud keeps no service that failed
-    assert state(stack, SERVICE) == []
+    stack.refresh()
+    assert state(stack, SERVICE)[0]["id"] == f"{PLACE}/services/failing"
 
+    faults.unlink()
+    stack.up()
     faults.write_text(fault.format("update"))
     stack.up()
     assert "did not start" in failure(engine, "service", partial(service, "second"))
     assert len(state(stack, SERVICE)[0]["initErrors"]) == 1
     faults.unlink()
     stack.workspace.program = partial(service, "second")
-    stack.refresh()
     assert operations(stack.up, SERVICE) == ["update"]
     stack.up(expect_no_changes=True)
     stack.destroy()

@@ -1,7 +1,6 @@
 """A real MLflow server as a process: records in SQLite, artifacts in a bucket."""
 
 import os
-import shlex
 import shutil
 import socket
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import urllib3
 
 from infra.localcloud.aws.sagemaker import job_cloud
+from infra.localcloud.jobs.mlflow_server import SETTINGS, mlflow_argv
 from infra.localcloud.jobs.process import Command, JobProcess, Limits, start
 
 HOST = "127.0.0.1"
@@ -91,9 +91,6 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
     Raises:
         MlflowError: it does not become ready.
     """
-    program = os.environ.get("STILE_MLFLOW_COMMAND")
-    if program is None:
-        raise MlflowError("MLflow is not installed beside this local cloud")
     database = _database(plan.folder)
     with socket.socket() as probe:
         probe.bind((HOST, 0))
@@ -104,8 +101,11 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
         # As at the vendor, clients write artifacts to the bucket themselves: MLflow's proxy refuses ARNs.
         *("--no-serve-artifacts", "--default-artifact-root", plan.artifacts),
     )
+    argv = mlflow_argv(arguments)
+    if argv is None:
+        raise MlflowError("MLflow is not installed beside this local cloud")
     command = Command(
-        argv=(*_whole(), *shlex.split(program), *arguments),
+        argv=argv,
         env=_environment(job_cloud.assume(plan.role, plan.key, plan.region)),
         cwd=plan.folder,
     )
@@ -114,18 +114,6 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
     server = MlflowServer(process, f"http://{HOST}:{port}")
     server.await_ready()
     return server
-
-
-def _whole() -> tuple[str, ...]:
-    """Return what stands before the server so that its own children die too when the local cloud is killed.
-
-    The kernel tells only the child of who died, and MLflow's server runs uvicorn below it: a shell between is told to
-    end, and kills its whole group, which is the job's session.
-    """
-    setpriv, shell = shutil.which("setpriv"), shutil.which("sh")
-    if setpriv is None or shell is None:
-        return ()
-    return (setpriv, "--pdeathsig", "TERM", "--", shell, "-c", 'trap "kill -9 0" TERM; "$@" & wait $!', "mlflow")
 
 
 def _database(folder: Path) -> Path:
@@ -139,10 +127,4 @@ def _database(folder: Path) -> Path:
 
 def _environment(session: job_cloud.Session) -> Mapping[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-    return {
-        **inherited,
-        **session.environment(),
-        # Evaluation jobs would take seven processes more; nothing here asks for them.
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
+    return {**inherited, **session.environment(), **SETTINGS}

@@ -13,6 +13,9 @@ from infra.localcloud.gcp.sql.postgres import Postgres, PostgresError, programs
 from infra.localcloud.gcp.store import Record
 
 SERVICE = Service("sqladmin.v1")
+# The official provider asks here; the methods and their schemas are the same.
+BETA = Service("sqladmin.v1beta4", methods=SERVICE.methods)
+SERVICES = (SERVICE, BETA)
 INSTANCES, DATABASES, USERS, OPERATIONS = (f"sql.{kind}" for kind in ("instances", "databases", "users", "operations"))
 FOLDER = "sql"
 # PostgreSQL's own limit for names.

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from google.oauth2.credentials import Credentials
@@ -64,7 +65,8 @@ class Session:
 def assume(cloud: Cloud, account: str) -> Session:
     """Return a session of a service account, as the service has one for each container."""
     token = cloud.tokens.issue(account)
-    return Session(account, token, cloud.endpoint_url, MetadataServer(account, token))
+    metadata = MetadataServer(account, token, partial(cloud.tokens.identify, account))
+    return Session(account, token, cloud.endpoint_url, metadata)
 
 
 def client(endpoint_url: str, service: str, version: str, token: str = PLATFORM_TOKEN) -> Any:

@@ -5,9 +5,10 @@ Source: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys;
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from infra.localcloud.gcp.call import PROJECT, PROJECT_NUMBER, REGION
 
@@ -24,13 +25,16 @@ class MetadataServer:
     Args:
         account: the e-mail address of the service account.
         token: its access token.
+        identify: makes an identity token for an audience.
     """
 
-    def __init__(self, account: str, token: str) -> None:
-        answers = _answers(account, token)
+    def __init__(self, account: str, token: str, identify: Callable[[str], str]) -> None:
+        answers, identities = _answers(account, token), _identity_paths(account)
 
         class Handler(_Handler):
             known = answers
+            identity_paths = identities
+            identity = staticmethod(identify)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -52,13 +56,17 @@ class MetadataServer:
 
 class _Handler(BaseHTTPRequestHandler):
     known: dict[str, Any]
+    identity_paths: tuple[str, ...]
+    identity: Callable[[str], str]
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
         if path.startswith(ROOT) and self.headers.get(FLAVOR) != GOOGLE:
             self._answer(403, f"Missing {FLAVOR}:{GOOGLE} header.")
+        elif path in self.identity_paths and "audience" in query:
+            self._answer(200, self.identity(query["audience"][0]))
         elif path in self.known:
             self._answer(200, self.known[path])
         else:
@@ -76,6 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Say nothing: every program asks often."""
+
+
+def _identity_paths(account: str) -> tuple[str, ...]:
+    return tuple(f"{ROOT}instance/service-accounts/{name}/identity" for name in ("default", account))
 
 
 def _answers(account: str, token: str) -> dict[str, Any]:

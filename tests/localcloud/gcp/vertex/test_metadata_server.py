@@ -24,7 +24,7 @@ print(json.dumps([type(credentials).__module__, project, credentials.service_acc
 
 @pytest.fixture
 def server() -> Iterator[MetadataServer]:
-    made = MetadataServer(ACCOUNT, "the-token")
+    made = MetadataServer(ACCOUNT, "the-token", lambda audience: f"for {audience}")
     yield made
     made.close()
 
