@@ -136,6 +136,17 @@ def test_a_first_release_serves_what_was_asked(one: One) -> None:
     assert one.update(outputs, asked) == outputs
 
 
+def test_a_first_release_that_breaks_half_way_is_kept_and_gone_on_with(one: One) -> None:
+    """Protects: what serves goes on serving, the state knows of it, and the next update finishes the release."""
+    with pytest.raises(
+        InitFailed, match=r"exit code 9.*Nothing served before.*At step deploy.*live is .* as 1 at 100%"
+    ) as failed:
+        one.create(one.asked({"1": 90, "9": 10}))
+    assert (failed.value.id, failed.value.outputs["liveSplit"]) == (one.endpoint, {"1": 100})
+    assert one.update(failed.value.outputs, one.asked(PAIR))["liveSplit"] == PAIR
+    assert never_broken(one.place.history(one.endpoint))
+
+
 def test_what_an_endpoint_serves_already_is_taken_over(one: One) -> None:
     """Protects: equal ones are kept and not deployed anew, others go once they have no traffic."""
     one.deploy("1", {"0": 100})
