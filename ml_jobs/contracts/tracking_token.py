@@ -10,7 +10,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ml_jobs.errors import JobError
 
@@ -18,6 +18,8 @@ TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the variable's name
 # Whoever sets one of these has another way in.
 OTHER_WAYS = (TOKEN, "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_AUTH")
 CLOUD_RUN = ".run.app"
+LOCAL = ("STILE_GCP_ENDPOINT", "GCE_METADATA_HOST")
+"""A job has both on the local Google Cloud, where a service of Cloud Run is a port of this machine."""
 SPARE = timedelta(minutes=5)
 
 
@@ -28,17 +30,23 @@ def authorize(uri: str) -> None:
         JobError: there is no identity to make a token of.
     """
     parts = urlsplit(uri)
-    if parts.scheme != "https" or not (parts.hostname or "").endswith(CLOUD_RUN):
+    if not _is_cloud_run(parts):
         return
     ours = os.environ.get(TOKEN) in _OURS
     if not ours and any(os.environ.get(name) for name in OTHER_WAYS):
         return
-    os.environ[TOKEN] = _token(f"https://{parts.hostname}")
+    os.environ[TOKEN] = _token(f"{parts.scheme}://{parts.netloc}")
     _OURS.add(os.environ[TOKEN])
 
 
 _OURS: set[str] = set()
 """The tokens that we put there, and may replace."""
+
+
+def _is_cloud_run(parts: SplitResult) -> bool:
+    if all(os.environ.get(name) for name in LOCAL):
+        return parts.hostname == "127.0.0.1"
+    return parts.scheme == "https" and (parts.hostname or "").endswith(CLOUD_RUN)
 
 
 def _token(audience: str) -> str:

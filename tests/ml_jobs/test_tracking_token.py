@@ -96,6 +96,19 @@ def test_a_server_on_cloud_run_gets_a_token_made_out_to_it(metadata: Metadata) -
     assert metadata.audiences == [SERVER]
 
 
+def test_a_job_on_the_local_cloud_shows_who_it_is(metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's shell there has the cloud's address, but no metadata server."""
+    monkeypatch.setenv("STILE_GCP_ENDPOINT", "http://127.0.0.1:4000")
+    authorize("https://mlflow.example.com")
+    assert TOKEN not in os.environ
+    authorize("http://127.0.0.1:5000/some/path")
+    assert metadata.audiences == ["http://127.0.0.1:5000"]
+    os.environ.pop(TOKEN)
+    monkeypatch.delenv("GCE_METADATA_HOST")
+    authorize("http://127.0.0.1:5000")
+    assert TOKEN not in os.environ
+
+
 def test_a_token_is_renewed_before_it_ends(metadata: Metadata) -> None:
     """A training may take hours, and logs at its end."""
     metadata.lifetime = timedelta(minutes=4)
