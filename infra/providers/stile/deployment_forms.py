@@ -84,7 +84,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Rollout:
+class RolloutInputs:
     """How a changed split takes over; see `RolloutArgs` in components/endpoint/deployment.py."""
 
     canary_percent: int | None = None
@@ -113,7 +113,7 @@ class Asked:
     models: Mapping[str, Deployed]
     expected: Mapping[str, Expected]
     split: Mapping[str, int]
-    rollout: Rollout
+    rollout: RolloutInputs
 
 
 def asked_of(inputs: Properties) -> Asked:
@@ -125,7 +125,7 @@ def asked_of(inputs: Properties) -> Asked:
         models={one["id"]: _deployed(one) for one in described},
         expected={one["id"]: Expected(one["sha256"], one.get("environment", {})) for one in described},
         split=inputs["trafficSplit"],
-        rollout=Rollout(rollout.get("canaryPercent"), rollout.get("bakeSeconds", 0), rollout.get("alarms", ())),
+        rollout=RolloutInputs(rollout.get("canaryPercent"), rollout.get("bakeSeconds", 0), rollout.get("alarms", ())),
     )
 
 
