@@ -1,4 +1,4 @@
-"""What `destroy` keeps and how much that holds: told before `--with-data` deletes it; types and dispatch."""
+"""What holds data or models, and how much: `destroy` keeps it, and tells before `--with-data` deletes it."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from infra.engine.events import short
-from infra.engine.operations import protected as protected_resources
+from infra.engine.operations import resources_of
 from infra.engine.session import Progress, Session
 
 # cloud -> dotted name of the module, and its class
@@ -19,13 +19,14 @@ CONTENTS = {
 
 @dataclass(frozen=True)
 class Holding:
-    """Something that `destroy` keeps, and how much it holds.
+    """Something that holds data or models, or is protected with it, and how much it holds.
 
     Attributes:
         urn: of the resource; of what no resource stands for, its name in the cloud.
         type, id: of the resource.
         amount: what is in it, in words; empty if it holds nothing of its own.
         is_resource: whether it is one of the stack's; what is none was made by the stack's jobs.
+        is_kept: whether a plain `destroy` leaves it; not what an earlier one was to delete with its data.
     """
 
     urn: str
@@ -33,10 +34,14 @@ class Holding:
     id: str
     amount: str
     is_resource: bool = True
+    is_kept: bool = True
 
 
 class Contents(Protocol):
     """Counts and deletes in the account of an environment; methods raise CloudError."""
+
+    def holds(self, kind: str) -> bool:
+        """True for a type of resource that must be empty before it goes, or that is counted."""
 
     def amount(self, kind: str, identity: str) -> str:
         """Return in words what a resource of this type and id holds, or becomes of it; empty if nothing is to say."""
@@ -54,8 +59,8 @@ class Contents(Protocol):
         """Close the connections."""
 
 
-def kept(session: Session) -> list[Holding]:
-    """Return what `destroy` keeps of an environment, with what it holds.
+def holdings(session: Session) -> list[Holding]:
+    """Return what of an environment is protected or holds something, with what it holds.
 
     Raises:
         CloudError: the cloud does not say what something holds.
@@ -67,24 +72,26 @@ def kept(session: Session) -> list[Holding]:
                 type=resource["type"],
                 id=resource.get("id", ""),
                 amount=contents.amount(resource["type"], resource.get("id", "")),
+                is_kept=bool(resource.get("protect")),
             )
-            for resource in protected_resources(session)
+            for resource in resources_of(session)
+            if resource.get("protect") or contents.holds(resource["type"])
         ]
         return [*resources, *contents.made_by_jobs()]
 
 
-def empty(session: Session, holdings: Iterable[Holding], progress: Progress) -> None:
+def empty(session: Session, going: Iterable[Holding], progress: Progress) -> None:
     """Delete everything that these resources hold, so that they can be deleted; raises CloudError."""
     with closing(contents_of(session)) as contents:
-        for holding in holdings:
+        for holding in going:
             if holding.is_resource and contents.empty(holding.type, holding.id):
                 progress(f"emptied {short(holding.urn)}")
 
 
-def delete_made_by_jobs(session: Session, holdings: Iterable[Holding], progress: Progress) -> None:
+def delete_made_by_jobs(session: Session, going: Iterable[Holding], progress: Progress) -> None:
     """Delete those that no resource stands for, which nothing of the stack may use any more; raises CloudError."""
     with closing(contents_of(session)) as contents:
-        for holding in (one for one in holdings if not one.is_resource):
+        for holding in (one for one in going if not one.is_resource):
             progress(f"deleting {holding.type} {holding.id}")
             contents.delete(holding)
 

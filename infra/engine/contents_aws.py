@@ -84,6 +84,10 @@ class AwsContents:
     def __init__(self, session: Session) -> None:
         self._aws = Aws(session.own_variables())
 
+    def holds(self, kind: str) -> bool:
+        """True for the kinds of items above."""
+        return kind in KINDS
+
     def amount(self, kind: str, identity: str) -> str:
         """How many items of a kind a resource holds."""
         if kind not in KINDS:

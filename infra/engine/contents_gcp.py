@@ -98,6 +98,10 @@ class GoogleContents:
     def _models(self) -> Any:
         return self._google.client("aiplatform", "v1").projects().locations().models()
 
+    def holds(self, kind: str) -> bool:
+        """True for the kinds of items above."""
+        return kind in KINDS
+
     def amount(self, kind: str, identity: str) -> str:
         """How many items of a kind a resource holds, or what becomes of it."""
         if kind not in KINDS:

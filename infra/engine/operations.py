@@ -119,10 +119,16 @@ def perform(session: Session, operation: str, watch: Watch, act: Act) -> Outcome
     return Outcome(journal.changes, tuple(journal.steps), time.monotonic() - started, outputs)
 
 
+def resources_of(session: Session) -> list[Mapping[str, Any]]:
+    """Return the resources in the state."""
+    deployment = session.stack.export_stack().deployment or {}
+    resources: list[Mapping[str, Any]] = deployment.get("resources", [])
+    return resources
+
+
 def protected(session: Session) -> list[Mapping[str, Any]]:
     """Return the resources in the state that `destroy` keeps."""
-    deployment = session.stack.export_stack().deployment or {}
-    return [resource for resource in deployment.get("resources", []) if resource.get("protect")]
+    return [resource for resource in resources_of(session) if resource.get("protect")]
 
 
 def release_all(session: Session) -> None:

@@ -13,6 +13,7 @@ from infra.localcloud.gcp.store import Record
 
 SERVICE = Service("artifactregistry.v1", section="artifactregistry")
 REPOSITORIES = "artifactregistry.projects.locations.repositories"
+GONE = 404
 
 
 def _fill(call: Call, record: Record) -> None:
@@ -56,7 +57,9 @@ def _empty(call: Call, record: Record) -> None:
         for image in images:
             name, _, digest = image["uri"].partition("/")[2].partition("@")
             for target in (*image["tags"], digest):
-                registry.delete(f"/v2/{name}/manifests/{target}").raise_for_status()
+                answer = registry.delete(f"/v2/{name}/manifests/{target}")
+                if answer.status_code != GONE:  # with its last tag
+                    answer.raise_for_status()
 
 
 SERVICE.hooks("repositories").filling = _fill
