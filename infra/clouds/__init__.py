@@ -197,6 +197,9 @@ class Cloud(Protocol):
     def tracking_url(self, tracking: str) -> str:
         """A URL that opens the tracking server's pages in a browser."""
 
+    def close(self) -> None:
+        """Close the connections."""
+
 
 def connect(cloud: str, variables: Mapping[str, str]) -> Cloud:
     """Connect to the cloud of an environment.

@@ -210,6 +210,10 @@ class AwsCloud:
             return str(sagemaker.create_presigned_mlflow_app_url(Arn=tracking)["AuthorizedUrl"])
         return str(sagemaker.create_presigned_mlflow_tracking_server_url(TrackingServerName=name)["AuthorizedUrl"])
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._aws.close()
+
 
 def _step(item: Mapping[str, Any]) -> Step:
     started: datetime | None = item.get("StartTime")

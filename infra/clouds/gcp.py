@@ -225,6 +225,10 @@ class GcpCloud:
         """MLflow's own URL."""
         return tracking
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._google.close()
+
     @staticmethod
     def _all(resource: Any, what: str, method: str = "list", **asked: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of all pages of a list."""

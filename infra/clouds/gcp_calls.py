@@ -8,12 +8,26 @@ from typing import Any, ParamSpec, TypeVar
 import httplib2  # type: ignore[import-untyped]  # it ships no types
 from google.auth.exceptions import GoogleAuthError
 from googleapiclient.errors import HttpError
+from googleapiclient.http import HttpRequest
 
 from infra.errors import CloudError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+RETRIES = 2
+
+
+class Retried(HttpRequest):  # type: ignore[misc]  # it ships no types
+    """A request that is sent again after an error of the server or the network, each time after a longer pause.
+
+    A server closes connections that lie idle, and httplib2 notices only when it writes to one. Nothing that is asked
+    here does harm if it is asked twice: what is made has its name in the request.
+    """
+
+    def execute(self, http: Any = None, num_retries: int = RETRIES) -> Any:
+        """Send it, and return the answer."""
+        return super().execute(http=http, num_retries=num_retries)
 
 
 class Google:
@@ -56,7 +70,7 @@ class Google:
         # Not by `client_options`: uploads go to the document's own address, whatever those say.
         if found := self._endpoint or regional:
             document["rootUrl"] = f"{found.rstrip('/')}/"
-        return build_from_document(document, credentials=self._credentials())
+        return build_from_document(document, credentials=self._credentials(), requestBuilder=Retried)
 
     def _credentials(self) -> Any:
         import google.auth
