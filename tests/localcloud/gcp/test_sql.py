@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from infra.localcloud import lifecycle
-from infra.localcloud.gcp.sql.postgres import programs
+from infra.localcloud.gcp.sql.postgres import NOBODY, Postgres, programs
 from infra.localcloud.gcp.sql.service import Servers
 from tests.localcloud.gcp.cloud import google_refusal
 from tests.localcloud.gcp.serving import Served
@@ -154,6 +155,20 @@ def test_a_server_that_cannot_be_made_leaves_no_instance(
             instances.insert(**PROJECT, body=body).execute()
         with google_refusal(404, "NOT_FOUND"):
             instances.get(**PROJECT, instance="broken").execute()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_root_without_namespaces(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: a container as root, where user namespaces are forbidden: PostgreSQL runs as nobody."""
+    monkeypatch.setattr("infra.localcloud.gcp.sql.postgres._has_namespaces", lambda: False)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        server = Postgres.create(Path(folder, "own"), tools)
+        try:
+            assert server.execute("SELECT 1").strip() == "1"
+            assert Path(folder, "own").stat().st_uid == NOBODY
+        finally:
+            server.stop()
 
 
 def test_the_servers_die_with_the_cloud(crane: str, tools: Path, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def _start(cloud: Cloud, plan: Plan, session: Session, port: int, log: RunLog) -
             arguments=tuple(arguments) if arguments else None,
             limits=Limits(stop_grace_seconds=STOP_GRACE_SECONDS),
         )
-    except (ImageError, OSError) as error:
+    except (ImageError, OSError, ValueError) as error:
         container.remove()
         raise RevisionError(f"The container could not be started: {error}", reason="REVISION_FAILED") from error
     return started, container.remove
@@ -197,8 +197,8 @@ def _placed(plan: Plan, value: str) -> str:
 
 def _await_listening(plan: Plan, instance: Instance, port: int) -> None:
     probe = plan.container["startupProbe"]
-    seconds = probe.get("initialDelaySeconds", 0) + probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
-    deadline = time.monotonic() + seconds
+    tries, pause = probe.get("failureThreshold") or 3, probe.get("periodSeconds") or 10
+    deadline = time.monotonic() + probe.get("initialDelaySeconds", 0) + tries * pause
     while not _listens(probe, port):
         ended = instance.process.wait(0.05)
         if ended is None and time.monotonic() < deadline:
@@ -216,7 +216,7 @@ def _listens(probe: Json, port: int) -> bool:
     if asked := probe.get("httpGet"):
         url = f"http://{HOST}:{port}{asked.get('path') or '/'}"
         try:
-            return httpx.get(url, timeout=probe.get("timeoutSeconds", 1), trust_env=False).status_code < 400
+            return httpx.get(url, timeout=probe.get("timeoutSeconds") or 1, trust_env=False).status_code < 400
         except httpx.TransportError:
             return False
     with socket.socket() as one:

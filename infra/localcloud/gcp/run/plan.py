@@ -93,7 +93,7 @@ def _is_remote(cloud: Cloud, image: str) -> bool:
 def _variables(cloud: Cloud, container: Json, account: str) -> Iterator[tuple[str, str]]:
     for variable in container.get("env", ()):
         source = variable.get("valueSource", {}).get("secretKeyRef")
-        yield variable["name"], _secret(cloud, source, account) if source else variable.get("value", "")
+        yield variable.get("name", ""), _secret(cloud, source, account) if source else variable.get("value", "")
 
 
 def _secret(cloud: Cloud, source: Json, account: str) -> str:
@@ -113,14 +113,14 @@ def _secret(cloud: Cloud, source: Json, account: str) -> str:
 
 
 def _sockets(cloud: Cloud, template: Json, container: Json, account: str) -> Iterator[tuple[str, Path]]:
-    volumes = {one["name"]: one for one in template.get("volumes", ())}
+    volumes = {one.get("name"): one for one in template.get("volumes", ())}
     for mount in container.get("volumeMounts", ()):
-        volume = volumes.get(mount["name"], {})
+        volume = volumes.get(mount.get("name"), {})
         if "cloudSqlInstance" not in volume:
-            text = f"The local cloud has no volumes but of Cloud SQL, not '{mount['name']}'."
+            text = f"The local cloud has no volumes but of Cloud SQL, not '{mount.get('name')}'."
             raise RevisionError(text, reason="CONTAINER_MISSING")
         for connection in volume["cloudSqlInstance"].get("instances", ()):
-            yield f"{mount['mountPath']}/{connection}", _socket(cloud, connection, account)
+            yield f"{mount.get('mountPath', '')}/{connection}", _socket(cloud, connection, account)
 
 
 def _socket(cloud: Cloud, connection: str, account: str) -> Path:

@@ -18,6 +18,8 @@ LATEST = {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}
 # What the server fills into a template; seen in what the official provider sends back (tests/.../wire.jsonl).
 PORT = {"name": "http1", "containerPort": 8080}
 PROBE = {"timeoutSeconds": 240, "periodSeconds": 240, "failureThreshold": 1, "tcpSocket": {"port": 8080}}
+# Source: https://cloud.google.com/run/docs/configuring/request-timeout
+MOST_SECONDS = 3600.0
 # What of a template is a revision's too, under the same name.
 SHARED = ("containers", "volumes", "serviceAccount", "timeout", "maxInstanceRequestConcurrency", "scaling", "labels")
 READY, RECONCILING, FAILED = (f"CONDITION_{state}" for state in ("SUCCEEDED", "RECONCILING", "FAILED"))
@@ -63,7 +65,8 @@ def _fill_template(template: Json) -> None:
         resources = container.setdefault("resources", {"cpuIdle": True, "startupCpuBoost": True})
         resources["limits"] = {"cpu": "1000m", "memory": "512Mi", **resources.get("limits", {})}
     _complete_first(template["containers"][0])
-    template.setdefault("timeout", "300s")
+    if not 0 < moments.seconds(template.setdefault("timeout", "300s")) <= MOST_SECONDS:
+        raise invalid(f"The timeout must be within {MOST_SECONDS:.0f}s.", field="service.template.timeout")
     template.setdefault("maxInstanceRequestConcurrency", 80)
     template.setdefault("scaling", {}).setdefault("maxInstanceCount", 100)
     template.setdefault("serviceAccount", "100000000000-compute@developer.gserviceaccount.com")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from infra.localcloud.jobs import process
@@ -16,6 +17,7 @@ ADMIN = "cloudsqladmin"
 READY = "database system is ready to accept connections"
 READY_SECONDS = 60.0
 STATEMENT_SECONDS = 60.0
+NOBODY = 65534
 # The longest name of a socket that Linux takes.
 MOST_SOCKET_BYTES = 107
 SOCKET = ".s.PGSQL.5432"
@@ -69,6 +71,8 @@ class Postgres:
         if len(str(folder / SOCKET).encode()) > MOST_SOCKET_BYTES:
             raise PostgresError(f"the folder {folder} has too long a name for a socket in it")
         folder.mkdir(parents=True)
+        if os.geteuid() == 0 and not _has_namespaces():
+            os.chown(folder, NOBODY, NOBODY)
         made = cls(folder, tools)
         data = str(folder / "data")
         made._run("initdb", "-D", data, "-U", ADMIN, "-E", "UTF8", "--no-locale", "--no-sync", "--auth=trust")
@@ -146,8 +150,19 @@ class Postgres:
 
 
 def _unprivileged() -> tuple[str, ...]:
-    """PostgreSQL refuses to run as root; in a namespace without root it is nobody, and still owns its files."""
+    """PostgreSQL refuses to run as root; in a namespace without root it is nobody, and still owns its files.
+
+    Without namespaces it really is nobody, who then has to be let into the folders above its own.
+    """
     if os.geteuid() != 0:
         return ()
-    # Here, since entering the namespace undoes what was wished before it.
-    return ("unshare", "--user", "--", "setpriv", "--pdeathsig", "KILL", "--")
+    # Here, since entering the namespace, or becoming somebody else, undoes what was wished before it.
+    dies = ("--pdeathsig", "KILL", "--")
+    if _has_namespaces():
+        return ("unshare", "--user", "--", "setpriv", *dies)
+    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *dies)
+
+
+@cache
+def _has_namespaces() -> bool:
+    return subprocess.run(("unshare", "--user", "true"), capture_output=True, check=False).returncode == 0
