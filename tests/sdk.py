@@ -1,4 +1,4 @@
-"""What the installed pulumi-aws has: its resource types, by the token that stands in a state."""
+"""What the installed SDKs of the clouds have: their resource types, by the token that stands in a state."""
 
 import importlib
 import re
@@ -6,8 +6,8 @@ import re
 
 def has_type(token: str) -> bool:
     """True if the installed SDK has a class for a token such as `aws:s3/bucket:Bucket`."""
-    found = re.fullmatch(r"aws:(\w+)/(\w+):(\w+)", token)
+    found = re.fullmatch(r"(aws|gcp):(\w+)/(\w+):(\w+)", token)
     if not found:
         return False
-    module = importlib.import_module(f"pulumi_aws.{found[1]}")
-    return hasattr(module, found[3])
+    module = importlib.import_module(f"pulumi_{found[1]}.{found[2]}")
+    return hasattr(module, found[4])

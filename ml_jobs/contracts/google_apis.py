@@ -5,6 +5,7 @@ https://cloud.google.com/storage/docs/json_api; https://cloud.google.com/vertex-
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from ml_jobs.contracts.addresses import is_loopback
 from ml_jobs.errors import JobError
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+# With each new token it warns that it cannot set a time limit, which nobody asked for.
+logging.getLogger("google_auth_httplib2").setLevel(logging.ERROR)
 RETRIES = 5
 """How often a request is sent again after an error of the server or the network, each time after a longer pause."""
 

@@ -66,20 +66,20 @@ class Project:
         assert done.code == 0, f"stile {' '.join(arguments)} ended with {done.code}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def shell(self, script: str) -> Finished:
+    def shell(self, script: str, environment: str = ENVIRONMENT) -> Finished:
         """Run bash lines in the environment that `stile env` prints."""
-        exports = self.must("env", ENVIRONMENT).stdout
+        exports = self.must("env", environment).stdout
         return self.run("bash", "-euo", "pipefail", "-c", f"{exports}\n{script}")
 
-    def outputs(self) -> dict[str, Any]:
+    def outputs(self, environment: str = ENVIRONMENT) -> dict[str, Any]:
         """The stack's outputs, by plain pulumi."""
-        done = self.shell(f"pulumi stack output --json -s {ENVIRONMENT}")
+        done = self.shell(f"pulumi stack output --json -s {environment}", environment)
         assert done.code == 0, done.stderr
         return done.json()
 
-    def exported(self) -> dict[str, str]:
+    def exported(self, environment: str = ENVIRONMENT) -> dict[str, str]:
         """The variables that `stile env` exports, as a program would see them."""
-        done = self.shell("env -0")
+        done = self.shell("env -0", environment)
         assert done.code == 0, done.stderr
         return dict(line.split("=", 1) for line in done.stdout.split("\0") if "=" in line)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import Demo, both_clouds
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, both_clouds]
 
 
 def test_the_demo_reports_what_scripts_read(demo: Demo) -> None:
@@ -15,7 +15,7 @@ def test_the_demo_reports_what_scripts_read(demo: Demo) -> None:
 
 
 def test_every_step_of_the_pipeline_really_ran(demo: Demo) -> None:
-    """Each step is a SageMaker job that succeeded and took time."""
+    """Each step is a job of the cloud that succeeded and took time."""
     steps = {step["name"]: step for step in demo.report["pipeline"]["steps"]}
     assert {"ingest", "validate", "evaluate", "govern", "register"} <= steps.keys()
     assert sum(name.startswith("train-") for name in steps) >= 2
@@ -34,18 +34,11 @@ def test_govern_promotes_one_and_flags_every_other_with_its_reason(demo: Demo) -
 
 def test_every_candidate_is_a_model_version(demo: Demo) -> None:
     """The registry holds the losers too, rejected, with govern's reason."""
-    sagemaker = demo.client("sagemaker")
-    (model,) = demo.outputs["models"].values()
-    listed = sagemaker.list_model_packages(ModelPackageGroupName=model["model_package_group"])
-    packages = [
-        sagemaker.describe_model_package(ModelPackageName=item["ModelPackageArn"])
-        for item in listed["ModelPackageSummaryList"]
-    ]
-    by_candidate = {item["CustomerMetadataProperties"]["candidate"]: item for item in packages}
-    assert by_candidate[demo.report["decision"]["promoted"]]["ModelApprovalStatus"] == "Approved"
+    by_candidate = {version.candidate: version for version in demo.vendor.versions(demo.group)}
+    assert by_candidate[demo.report["decision"]["promoted"]].approved
     for loser in demo.report["decision"]["rejected"]:
-        assert by_candidate[loser["candidate"]]["ModelApprovalStatus"] == "Rejected"
-        assert by_candidate[loser["candidate"]]["ApprovalDescription"] == loser["reason"]
+        version = by_candidate[loser["candidate"]]
+        assert (version.approved, version.reason) == (False, loser["reason"])
 
 
 def test_the_endpoint_answered(demo: Demo) -> None:

@@ -1,11 +1,10 @@
 """The endpoint answers as the released model does, and shares its traffic as its weights say."""
 
-import io
 import json
 import math
-import tarfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from skops import io as skops_io
 from infra.clouds import connect
 from infra.samples import held_out_rows
 from ml_jobs import matrix, use_cases
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import Demo, both_clouds
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -30,8 +29,8 @@ SIGMAS = 4
 def rows(demo: Demo) -> list[dict[str, Any]]:
     """Rows of the held-out months, as the ingest job wrote them."""
     execution = demo.report["pipeline"]["execution"]
-    cloud = connect("aws", demo.variables)
-    return held_out_rows(cloud, demo.outputs["data_bucket"], execution, USE_CASE, PREDICTIONS)
+    with closing(connect(demo.cloud, demo.variables)) as cloud:
+        return held_out_rows(cloud, demo.outputs["data_bucket"], execution, USE_CASE, PREDICTIONS)
 
 
 def invoke(demo: Demo, endpoint: str, instances: list[dict[str, Any]]) -> dict[str, Any]:
@@ -48,28 +47,18 @@ def live_variant(demo: Demo) -> dict[str, Any]:
     return variant
 
 
-def live_model(demo: Demo) -> Any:
-    """The live model's skops file, by the vendor's API alone: endpoint -> model -> package -> S3."""
-    sagemaker = demo.client("sagemaker")
-    container = sagemaker.describe_model(ModelName=live_variant(demo)["ModelName"])["PrimaryContainer"]
-    package = sagemaker.describe_model_package(ModelPackageName=container["ModelPackageName"])
-    bucket, _, key = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"][5:].partition("/")
-    archive = io.BytesIO(demo.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-    with tarfile.open(fileobj=archive) as files:
-        member = next(name for name in files.getnames() if name.endswith("model.skops"))
-        content = files.extractfile(member)
-        assert content is not None
-        body = content.read()
-    return skops_io.loads(body, trusted=skops_io.get_untrusted_types(data=body))
-
-
+@both_clouds
 def test_predictions_equal_those_of_the_model_loaded_directly(demo: Demo, rows: list[dict[str, Any]]) -> None:
     """What is served is what was trained: no other model, no other features, not a bit lost on the way."""
-    answer = invoke(demo, demo.report["endpoint"]["name"], rows)
-    features = matrix.from_instances(rows, use_cases.load(USE_CASE))
-    expected = live_model(demo).predict_proba(features)[:, 1]
-    assert [one["event_id"] for one in answer["predictions"]] == [row["event_id"] for row in rows]
-    served = np.array([one["probability"] for one in answer["predictions"]])
+    endpoint = demo.report["endpoint"]["name"]
+    predictions = demo.vendor.ask(endpoint, rows)
+    uri = demo.vendor.live(endpoint)
+    (version,) = [one for one in demo.vendor.versions(demo.group) if one.uri == uri]
+    content = demo.vendor.model_file(version)
+    model = skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
+    expected = model.predict_proba(matrix.from_instances(rows, use_cases.load(USE_CASE)))[:, 1]
+    assert [one["event_id"] for one in predictions] == [row["event_id"] for row in rows]
+    served = np.array([one["probability"] for one in predictions])
     assert len(served) == PREDICTIONS
     np.testing.assert_array_equal(served, expected)
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import Demo, both_clouds
 from tests.e2e.out_of_band import ALONE, CHANGES, FOLLOWS
-from tests.e2e.project import ENVIRONMENT
 from tests.sdk import has_type
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -16,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 def resources(demo: Demo) -> list[dict[str, Any]]:
     """The custom resources of `pulumi stack export`."""
-    done = demo.project.shell(f"pulumi stack export -s {ENVIRONMENT}")
+    done = demo.project.shell(f"pulumi stack export -s {demo.environment}", demo.environment)
     assert done.code == 0, done.stderr
     exported: list[dict[str, Any]] = done.json()["deployment"]["resources"]
     return exported
@@ -26,41 +25,46 @@ def managed(demo: Demo) -> list[dict[str, Any]]:
     return [one for one in resources(demo) if one.get("custom") and not one["type"].startswith("pulumi:")]
 
 
+@both_clouds
 def test_the_state_holds_only_types_that_the_installed_sdk_has(demo: Demo) -> None:
     """The same types as on a real account: a type of our own making would not survive the move."""
     types = {one["type"] for one in managed(demo)}
-    assert sum(name.startswith("aws:sagemaker/") for name in types) >= 5
+    assert sum(name.startswith(f"{demo.cloud}:") for name in types) >= 15
     assert [name for name in types if not name.startswith("stile:") and not has_type(name)] == []
 
 
+@both_clouds
 def test_the_state_names_the_installed_sdks_version(demo: Demo) -> None:
     """A state written by another version of the provider would be migrated, or refused, by the real one."""
-    providers = [one for one in resources(demo) if one["type"] == "pulumi:providers:aws"]
-    assert {one["inputs"]["version"] for one in providers} == {importlib.metadata.version("pulumi-aws")}
+    providers = [one for one in resources(demo) if one["type"] == f"pulumi:providers:{demo.cloud}"]
+    assert {one["inputs"]["version"] for one in providers} == {importlib.metadata.version(f"pulumi-{demo.cloud}")}
 
 
+@both_clouds
 def test_the_state_holds_no_port(demo: Demo) -> None:
     """Ports change with every start of the local cloud; in the state each would be a difference."""
-    endpoint = demo.variables["AWS_ENDPOINT_URL"]
     text = json.dumps(resources(demo))
-    assert endpoint.removeprefix("http://") not in text
+    assert demo.address.removeprefix("http://") not in text
     assert "127.0.0.1" not in text
 
 
+@both_clouds
 def test_plain_pulumi_finds_nothing_to_change_after_stile(demo: Demo) -> None:
     """`eval "$(./stile env local-aws)"` gives a shell in which plain `pulumi` does the same."""
     for command in ("up --yes --skip-preview", "refresh --yes --skip-preview"):
-        done = demo.project.shell(f"pulumi {command} -s {ENVIRONMENT} --non-interactive --color never")
+        line = f"pulumi {command} -s {demo.environment} --non-interactive --color never"
+        done = demo.project.shell(line, demo.environment)
         assert done.code == 0, done.stdout + done.stderr
         summary = done.stdout[done.stdout.index("Resources:") :]
         assert "unchanged" in summary
         assert not any(word in summary for word in ("created", "updated", "deleted", "replaced")), summary
 
 
+@both_clouds
 def test_stile_finds_nothing_to_change_after_plain_pulumi(demo: Demo) -> None:
     """And the other way round."""
-    assert demo.project.must("up", ENVIRONMENT, "--json").json()["changed"] == 0
-    assert demo.project.must("refresh", ENVIRONMENT, "--check", "--json").json()["drifted"] == []
+    assert demo.project.must("up", demo.environment, "--json").json()["changed"] == 0
+    assert demo.project.must("refresh", demo.environment, "--check", "--json").json()["drifted"] == []
 
 
 def test_every_type_in_the_state_has_an_out_of_band_change(demo: Demo) -> None:
@@ -77,12 +81,12 @@ def test_every_out_of_band_change_is_seen_and_mended(demo: Demo, alone: bool) ->
     changed = [name for name in CHANGES if name in by_type and (name in ALONE) == alone]
     for name in changed:
         CHANGES[name](demo.client, by_type[name])
-    done = demo.project.stile("refresh", ENVIRONMENT, "--check", "--json")
+    done = demo.project.stile("refresh", demo.environment, "--check", "--json")
     assert done.code == 3, done.stderr
     seen = set(done.json()["drifted"])
     expected = [*changed, *(name for name, leader in FOLLOWS.items() if leader in changed)]
     assert [name for name in expected if by_type[name]["urn"] not in seen] == []
-    demo.project.must("refresh", ENVIRONMENT)
-    assert demo.project.must("up", ENVIRONMENT, "--json").json()["changed"] > 0
-    assert demo.project.must("up", ENVIRONMENT, "--json").json()["changed"] == 0
-    assert demo.project.must("refresh", ENVIRONMENT, "--check", "--json").json()["drifted"] == []
+    demo.project.must("refresh", demo.environment)
+    assert demo.project.must("up", demo.environment, "--json").json()["changed"] > 0
+    assert demo.project.must("up", demo.environment, "--json").json()["changed"] == 0
+    assert demo.project.must("refresh", demo.environment, "--check", "--json").json()["drifted"] == []

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Demo
-from tests.e2e.project import ENVIRONMENT
+from tests.e2e.conftest import Demo, both_clouds
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, both_clouds]
 
 
 def test_status_shows_what_is_live_and_that_nothing_is_due(demo: Demo) -> None:
     """Asked of the cloud, not of what was meant to be."""
-    said = demo.project.must("status", ENVIRONMENT, "--json")
+    said = demo.project.must("status", demo.environment, "--json")
     found = said.json()
     ((name, model),) = found["models"].items()
     promoted = next(one for one in model["versions"] if one["candidate"] == demo.report["decision"]["promoted"])
@@ -34,15 +33,15 @@ def test_status_without_the_local_cloud_says_so_and_what_to_do(demo: Demo, tmp_p
         shutil.copytree(demo.project.folder / ".stile" / part, tmp_path / part, symlinks=True)
     elsewhere = {**demo.project.variables, "STILE_STATE_DIR": str(tmp_path)}
     command = [str(demo.project.folder / ".venv" / "bin" / "python"), "-m", "infra.cli"]
-    said = demo.project.run(*command, "status", ENVIRONMENT, "--json", variables=elsewhere)
+    said = demo.project.run(*command, "status", demo.environment, "--json", variables=elsewhere)
     assert said.code == 0, said.stderr
     found = said.json()
     assert (found["exists"], found["local_cloud"], found["models"]) == (True, None, {})
     assert {stage["status"] for stage in found["stages"].values()} == {"gone"}
     (due,) = found["due"]
-    assert due["command"] == f"./stile up {ENVIRONMENT}"
+    assert due["command"] == f"./stile up {demo.environment}"
     assert "does not run" in due["why"]
-    logs = demo.project.run(*command, "logs", "pipeline", ENVIRONMENT, variables=elsewhere)
+    logs = demo.project.run(*command, "logs", "pipeline", demo.environment, variables=elsewhere)
     assert (logs.code, logs.stdout) == (2, "")
     assert "its logs went with it" in logs.stderr
     assert not list(tmp_path.glob("local/*.json"))
@@ -51,17 +50,17 @@ def test_status_without_the_local_cloud_says_so_and_what_to_do(demo: Demo, tmp_p
 def test_logs_of_a_step_of_a_run_and_of_the_endpoint(demo: Demo) -> None:
     """By the names that a person knows; followed, they end when the job has ended."""
     step = f"train-{demo.report['decision']['promoted']}"
-    alone = demo.project.must("logs", step, ENVIRONMENT).stdout
+    alone = demo.project.must("logs", step, demo.environment).stdout
     assert "sha256" in alone
-    whole = demo.project.must("logs", "pipeline", ENVIRONMENT, "--follow").stdout.splitlines()
+    whole = demo.project.must("logs", "pipeline", demo.environment, "--follow").stdout.splitlines()
     steps = {line.partition(" | ")[0] for line in whole}
     assert steps == {one["name"] for one in demo.report["pipeline"]["steps"]}
     assert [line.partition(" | ")[2] for line in whole if line.startswith(f"{step} | ")] == alone.splitlines()
-    assert "serving on" in demo.project.must("logs", "endpoint", ENVIRONMENT, "--lines", "20").stdout
+    assert "serving on" in demo.project.must("logs", "endpoint", demo.environment, "--lines", "20").stdout
 
 
 def test_an_unknown_log_is_wrong_usage_and_names_those_that_there_are(demo: Demo) -> None:
-    said = demo.project.stile("logs", "train-nothing", ENVIRONMENT)
+    said = demo.project.stile("logs", "train-nothing", demo.environment)
     assert (said.code, said.stdout) == (2, "")
     for step in demo.report["pipeline"]["steps"]:
         assert step["name"] in said.stderr
