@@ -49,6 +49,7 @@ def main() -> None:
     if unknown := set(names) - set(NAMES):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}")
     for name in names:
+        placed(PAGE.read_text(), name, "")  # a missing place is told before minutes are spent
         table = run(name)
         print(f"{name}\n\n{table}\n", flush=True)
         PAGE.write_text(placed(PAGE.read_text(), name, table))

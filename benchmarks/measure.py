@@ -72,7 +72,12 @@ def table(rows: Iterable[Row]) -> str:
     """Rows as a Markdown table: medians over the rounds, and the least and greatest ratio of a round."""
     lines = ["| what | ours | peer | ratio | rounds | aim |", "|---|---:|---:|---:|---:|---|"]
     for row in rows:
-        ours, peer = (f"{statistics.median(side):,.3g} {row.unit}" for side in (row.ours, row.peer))
+        ours, peer = (f"{_figure(statistics.median(side))} {row.unit}" for side in (row.ours, row.peer))
         spread = f"{len(row.ratios)}: {min(row.ratios):.2f} to {max(row.ratios):.2f}"
         lines.append(f"| {row.what} | {ours} | {peer} | **{row.ratio:.2f}** | {spread} | {row.aim} |")
     return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    """Three digits are more than the noise leaves."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
