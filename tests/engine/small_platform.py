@@ -1,7 +1,6 @@
 """A small platform on the local cloud, one resource of each critical kind, whose plugins kill (fatal_plugin.py)."""
 
 import importlib.metadata
-import multiprocessing
 import os
 import shlex
 import sys
@@ -19,6 +18,7 @@ from infra.engine.session import open_stack
 from infra.environments import Environment
 from infra.errors import StileError, ToolchainError
 from infra.providers.install import install_plugin
+from tests import own_process
 from tests.engine.small_project import Watched
 from tests.localcloud.cloud import LocalAws
 from tests.localcloud.endpoint_ground import SERVER, Serving
@@ -91,19 +91,10 @@ class SmallPlatform:
 
     def up(self) -> Said:
         """Run `up` in a process of its own, which ends with it, as the command does."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_up, args=(self, theirs))
-        process.start()
-        theirs.close()
-        with ours:
-            try:
-                said: Said = ours.recv()
-            except EOFError:
-                said = Said("killed", (), {})
-        process.join()
-        return said
+        try:
+            return own_process.call(_up, self)
+        except EOFError:
+            return Said("killed", (), {})
 
     def shot(self) -> bool:
         """True if something was killed since the last call."""
@@ -144,17 +135,14 @@ class SmallPlatform:
         return [*(deployment.get("pending_operations") or []), *left]
 
 
-def _up(platform: SmallPlatform, answer: Any) -> None:
+def _up(platform: SmallPlatform) -> Said:
     os.environ.update(platform.variables)
     watched = Watched()
     try:
         outcome = engine.up(platform.session(), watched)
-        said = Said("", tuple(watched.messages), dict(outcome.changes))
     except StileError as error:
-        said = Said(error.message or "?", tuple(watched.messages), {})
-    answer.send(said)
-    answer.close()
-    os._exit(0)
+        return Said(error.message or "?", tuple(watched.messages), {})
+    return Said("", tuple(watched.messages), dict(outcome.changes))
 
 
 def make(root: Path, aws: LocalAws, prefix: str, kind: str) -> SmallPlatform:

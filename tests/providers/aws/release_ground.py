@@ -1,8 +1,6 @@
 """What a release under load stands on: a project of one endpoint, models of one word, and clients without pause."""
 
 import json
-import multiprocessing
-import os
 import shlex
 import sys
 import threading
@@ -10,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 from botocore.config import Config
@@ -22,6 +19,7 @@ from infra.engine.session import open_stack
 from infra.environments import ROOT, Environment
 from infra.errors import StileError, ToolchainError
 from infra.providers.install import install_stand_in
+from tests import own_process
 from tests.engine.small_project import Watched
 from tests.localcloud.cloud import LocalAws
 from tests.localcloud.endpoint_ground import Serving
@@ -92,16 +90,7 @@ class Project:
 
     def up(self) -> str:
         """Run `up` in a process of its own, as the command is one; what it says if it fails, else nothing."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_up, args=(self, theirs))
-        process.start()
-        theirs.close()
-        with ours:
-            said = str(ours.recv())
-        process.join()
-        return said
+        return own_process.call(_up, self)
 
     def session(self) -> Session:
         found = toolchain.find().toolchain()
@@ -121,15 +110,12 @@ class Project:
             path.unlink()
 
 
-def _up(project: Project, answer: Any) -> None:
-    said = ""
+def _up(project: Project) -> str:
     try:
         failures.provision(project.session(), Watched())
     except StileError as error:
-        said = f"{error.message}\nfix: {error.fix}"
-    answer.send(said)
-    answer.close()
-    os._exit(0)
+        return f"{error.message}\nfix: {error.fix}"
+    return ""
 
 
 def register(serving: Serving) -> None:
