@@ -25,12 +25,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that no worker is left alone with them; what changes the demo is the last of all."""
+    """The longest files first, so that no worker is left alone with them; what changes or ends the demo comes last."""
     marks: dict[Path, set[str]] = {}
     for item in items:
         marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
     items.sort(key=lambda item: [name not in marks[item.path] for name in ("e2e", "slow")])
-    items.sort(key=lambda item: item.get_closest_marker("changes_the_demo") is not None)
+    for mark in ("changes_the_demo", "ends_the_demo"):
+        items.sort(key=lambda item: item.get_closest_marker(mark) is not None)
 
 
 class OneDemo(LoadFileScheduling):

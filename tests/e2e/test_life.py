@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.conftest import Demo
 from tests.e2e.project import ENVIRONMENT, Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.changes_the_demo]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.ends_the_demo]
 
 
 def in_state(project: Project) -> list[str]:
