@@ -1,11 +1,14 @@
 """One demo on a local cloud, shared by the tests that only look at what it made."""
 
-from collections.abc import Iterator
+import io
+import tarfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
+from skops import io as skops_io
 
 from tests.e2e.project import ENVIRONMENT, Project, copy
 
@@ -28,6 +31,21 @@ class Demo:
             aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
         )
+
+    def read(self, uri: str) -> bytes:
+        """An object of S3."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    def model(self, package: Mapping[str, Any]) -> Any:
+        """The model in a registered version's archive, read with no module of ours."""
+        archive = io.BytesIO(self.read(package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]))
+        with tarfile.open(fileobj=archive) as files:
+            member = files.extractfile(next(name for name in files.getnames() if name.endswith("model.skops")))
+            assert member is not None
+            content = member.read()
+        return skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
 
 
 @pytest.fixture(scope="session")

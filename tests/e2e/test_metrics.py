@@ -2,7 +2,6 @@
 
 import io
 import json
-import tarfile
 from typing import Any
 
 import boto3
@@ -11,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow.tracking import MlflowClient
 from sklearn.metrics import roc_auc_score
-from skops import io as skops_io
 
 from ml_jobs import matrix, use_cases
 from tests.e2e.conftest import Demo
@@ -24,25 +22,12 @@ USE_CASE = use_cases.load("flight_delays")
 LEAK = 0.80
 
 
-def read(s3: Any, uri: str) -> bytes:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return body
-
-
 def held_out_auc(demo: Demo, package: dict[str, Any]) -> float:
     """The AUC recomputed from a version's archive and its run's features, with no module of the evaluation."""
-    s3 = demo.client("s3")
-    archive = io.BytesIO(read(s3, package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]))
-    with tarfile.open(fileobj=archive) as files:
-        member = files.extractfile(next(name for name in files.getnames() if name.endswith("model.skops")))
-        assert member is not None
-        content = member.read()
-    model = skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
     execution = package["CustomerMetadataProperties"]["execution_id"]
-    features = read(s3, f"s3://{demo.outputs['data_bucket']}/runs/{execution}/ingest/features/features.parquet")
+    features = demo.read(f"s3://{demo.outputs['data_bucket']}/runs/{execution}/ingest/features/features.parquet")
     table = pq.read_table(io.BytesIO(features), filters=pc.field("part") == "heldout").to_pandas()
-    probabilities = model.predict_proba(matrix.from_table(table, USE_CASE))[:, 1]
+    probabilities = demo.model(package).predict_proba(matrix.from_table(table, USE_CASE))[:, 1]
     return float(roc_auc_score(table[USE_CASE.label], probabilities))
 
 

@@ -1,16 +1,13 @@
 """The endpoint answers as the released model does, and shares its traffic as its weights say."""
 
-import io
 import json
 import math
-import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from skops import io as skops_io
 
 from infra.clouds import connect
 from infra.samples import held_out_rows
@@ -53,14 +50,7 @@ def live_model(demo: Demo) -> Any:
     sagemaker = demo.client("sagemaker")
     container = sagemaker.describe_model(ModelName=live_variant(demo)["ModelName"])["PrimaryContainer"]
     package = sagemaker.describe_model_package(ModelPackageName=container["ModelPackageName"])
-    bucket, _, key = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"][5:].partition("/")
-    archive = io.BytesIO(demo.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-    with tarfile.open(fileobj=archive) as files:
-        member = next(name for name in files.getnames() if name.endswith("model.skops"))
-        content = files.extractfile(member)
-        assert content is not None
-        body = content.read()
-    return skops_io.loads(body, trusted=skops_io.get_untrusted_types(data=body))
+    return demo.model(package)
 
 
 def test_predictions_equal_those_of_the_model_loaded_directly(demo: Demo, rows: list[dict[str, Any]]) -> None:
