@@ -71,7 +71,9 @@ def settle(session: Session, watch: Watch, hands: Hands) -> None:
         return
     urns = list(dict.fromkeys([*(item["resource"]["urn"] for item in pending), *unread]))
     names = ", ".join(short(urn) for urn in urns)
-    watch(Message("warning", f"an earlier update was cut off or failed during: {names}; asking the cloud what came of it"))
+    watch(
+        Message("warning", f"an earlier update was cut off or failed during: {names}; asking the cloud what came of it")
+    )
     lookups = Lookups(session)
     try:
         adopted, unknown = adopt({**deployment, "pending_operations": pending}, lookups.find)
