@@ -73,6 +73,7 @@ def test_every_run_archives_metrics_and_plots_of_training_and_test(demo: Demo, t
         assert {"roc_train.png", "roc_test.png", "calibration_train.png", "calibration_test.png"} <= plots
 
 
+@pytest.mark.changes_the_demo
 def test_shuffled_labels_teach_nothing_and_nothing_is_promoted(demo: Demo) -> None:
     """Exit code 5, every candidate rejected, and a held-out AUC of a coin's."""
     done = demo.project.stile("run", ENVIRONMENT, "--shuffle-labels", "--json")
