@@ -1,5 +1,6 @@
 """The demo's data and one model fitted on it, by the jobs themselves, for benchmarks that need a model."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,13 @@ class Fitted:
     model: Path
 
 
-def job(name: str, *options: str | Path) -> None:
-    """Run a job by hand. Raises CalledProcessError."""
+def job(name: str, folder: Path, *options: str | Path) -> None:
+    """Run a job by hand, in a folder where MLflow keeps its runs. Raises RuntimeError with the end of what it said."""
     command = [sys.executable, "-m", f"ml_jobs.{name}", "--use-case", USE_CASE, *map(str, options)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=env, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed: {done.stderr[-2000:]}")
 
 
 def raw_folder(folder: Path) -> Path:
@@ -46,6 +50,6 @@ def fitted() -> Iterator[Fitted]:
         made = Fitted(folder / "raw", folder / "features", folder / "model")
         made.raw.mkdir()
         raw_folder(made.raw)
-        job("ingest", "--raw", made.raw, "--features", made.features)
-        job("train", "--features", made.features, "--model", made.model, "--candidate", CANDIDATE)
+        job("ingest", folder, "--raw", made.raw, "--features", made.features)
+        job("train", folder, "--features", made.features, "--model", made.model, "--candidate", CANDIDATE)
         yield made
