@@ -61,14 +61,12 @@ def settle(session: Session, watch: Watch, hands: Hands) -> None:
     Raises:
         ProvisioningError: the cloud does not say, or something in it does not come to rest.
     """
-    exported = session.stack.export_stack()
-    deployment = dict(exported.deployment or {})
-    resources = deployment.get("resources", [])
-    pending = [*(deployment.get("pending_operations") or []), *noted(session, resources)]
-    unread = [resource["urn"] for resource in resources if is_unread(resource)]
-    if not pending and not unread:
+    if is_settled(session):
         noted_path(session).unlink(missing_ok=True)
         return
+    exported = session.stack.export_stack()
+    deployment = dict(exported.deployment or {})
+    pending, unread = undecided(session, deployment)
     urns = list(dict.fromkeys([*(item["resource"]["urn"] for item in pending), *unread]))
     names = ", ".join(short(urn) for urn in urns)
     watch(
@@ -93,6 +91,19 @@ def settle(session: Session, watch: Watch, hands: Hands) -> None:
     noted_path(session).unlink(missing_ok=True)
     for urn in unknown:
         watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
+
+
+def is_settled(session: Session) -> bool:
+    """True if nothing was left undecided: what every command finds, so it is looked up without decrypting the state."""
+    pending, unread = undecided(session, session.stack.nothing_secret().deployment or {})
+    return not pending and not unread
+
+
+def undecided(session: Session, deployment: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the operations that were never seen to end, and the URNs of what was adopted and never read."""
+    resources = deployment.get("resources", [])
+    pending = [*(deployment.get("pending_operations") or []), *noted(session, resources)]
+    return pending, [resource["urn"] for resource in resources if is_unread(resource)]
 
 
 def is_unread(resource: Resource) -> bool:
