@@ -1,5 +1,6 @@
 """The program: committed stacks are valid, exports are what commands read, mistakes come without a traceback."""
 
+import re
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +10,11 @@ import pulumi
 import pytest
 import yaml
 
-from infra.program import define, read, resolved
+from infra.program import SDK, define, read, resolved
 from tests.components.configs import RELEASE
 from tests.components.mocked import REGION, Declared, declare
 
+GOLDEN = Path(__file__).with_name("golden")
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
 ENVIRONMENTS = ("local-aws", "aws-dev")
 
@@ -32,6 +34,12 @@ def deploy(environment: str, config: Mapping[str, object]) -> Declared:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_committed_stacks_are_valid(environment: str) -> None:
     assert read(environment, config_of(environment)).environment == environment
+
+
+def test_what_is_loaded_ahead_is_what_the_program_uses() -> None:
+    """A module too many is time lost in each command, one too few is waited for."""
+    tokens = re.findall(r"\baws:(\w+)/", (GOLDEN / "urns_release.txt").read_text())
+    assert set(SDK["aws"]) == set(tokens)
 
 
 def test_every_committed_stack_is_tested() -> None:
