@@ -47,9 +47,9 @@ class Raw:
 
     def install(self) -> None:
         """Install the plugins that do nothing, under the names of those that ours uses."""
-        command = [sys.executable, "-m", "benchmarks.raw_plugin"]
-        install_plugin(self.pulumi, self.folder / "home", "aws", importlib.metadata.version("pulumi-aws"), command)
-        install_plugin(self.pulumi, self.folder / "home", "stile", "1.0.0", command)
+        for name, version in (("aws", importlib.metadata.version("pulumi-aws")), ("stile", "1.0.0")):
+            command = [sys.executable, "-m", "benchmarks.raw_plugin", version]
+            install_plugin(self.pulumi, self.folder / "home", name, version, command)
 
     def begin_anew(self, resources: Sequence[Any]) -> None:
         """Leave nothing in the state, and declare these resources."""

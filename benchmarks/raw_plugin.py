@@ -1,4 +1,7 @@
-"""A resource plugin that does nothing: it echoes inputs, on the SDK's own servicer class, and calls nobody."""
+"""A resource plugin that does nothing: it echoes inputs, on the SDK's own servicer class, and calls nobody.
+
+`python -m benchmarks.raw_plugin VERSION ENGINE`, run by the engine.
+"""
 
 import sys
 import uuid
@@ -16,7 +19,7 @@ class Echo(provider_pb2_grpc.ResourceProviderServicer):
     """Takes every type and every input."""
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:  # noqa: N802, D102 - the protocol's
-        return plugin_pb2.PluginInfo(version="1.0.0")
+        return plugin_pb2.PluginInfo(version=sys.argv[1])
 
     def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: N802, D102
         return provider_pb2.CheckResponse(inputs=request.news)
