@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,21 @@ from ml_jobs.use_cases import load
 
 ROUNDS = 7
 CLIENTS = 8
-ALONE, EACH = 50, 20  # requests a round: of one client, and of each of many
+ALONE, EACH = 50, 20  # requests a turn: of a client alone, and of each of several
 
 
 class Client:
-    """One kept connection that knows no more of HTTP than it must: what it costs is no part of what is compared."""
+    """One connection that knows no more of HTTP than it must: what it costs is no part of what is compared."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._socket.close()
 
     def __call__(self, body: bytes) -> bytes:
         """Send a request; return the body of its answer."""
@@ -60,25 +66,27 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Side:
-    """Who is compared: one to ask alone, several to ask at once, and the requests in its own form."""
+class Server:
+    """A server, and the requests in its own form; each turn connects anew, since MLflow's server closes idle ones."""
 
-    alone: Callable[[bytes], bytes]
-    several: list[Client]
+    port: int
     bodies: list[bytes]
+
+    def answers(self) -> list[bytes]:
+        """Return the answers to all requests."""
+        with Client(self.port) as client:
+            return [client(body) for body in self.bodies]
 
     def latency(self) -> float:
         """Milliseconds of one request, the median of a round."""
-        return median_ms(self.alone, self.bodies[:ALONE])
+        with Client(self.port) as client:
+            return median_ms(client, self.bodies)
 
     def rate(self) -> float:
         """Requests a second of all clients."""
-        return throughput(self.several, self.bodies[:EACH])
-
-
-def served(port: int, bodies: list[bytes]) -> Side:
-    """Connect to a server."""
-    return Side(Client(port), [Client(port) for _ in range(CLIENTS)], bodies)
+        with ExitStack() as connected:
+            clients = [connected.enter_context(Client(self.port)) for _ in range(CLIENTS)]
+            return throughput(clients, self.bodies[:EACH])
 
 
 def measure() -> Iterator[Row]:
@@ -96,25 +104,24 @@ def measure() -> Iterator[Row]:
             listening(["benchmarks.bare_server"]) as bare,
             mlflow_server(made, Path(folder)) as mlflows,
         ):
-            inside = Side(lambda body: predictor.answers([body])[0], [], bodies)
-            sides = inside, served(ours, bodies), served(bare, bodies), served(mlflows, matrices)
-            predict_alike(sides[1], sides[3])
-            yield from compare(*sides)
+            servers = Server(ours, bodies), Server(bare, bodies), Server(mlflows, matrices)
+            predict_alike(servers[0], servers[2])
+            yield from compare(lambda: median_ms(lambda body: predictor.answers([body]), bodies), *servers)
 
 
-def predict_alike(ours: Side, mlflows: Side) -> None:
+def predict_alike(ours: Server, mlflows: Server) -> None:
     """Raise RuntimeError where the two do not answer the same probability to the last bit."""
-    for body, same in zip(ours.bodies, mlflows.bodies, strict=True):
-        our_answer, mlflow_answer = ours.alone(body), mlflows.alone(same)
+    for our_answer, mlflow_answer in zip(ours.answers(), mlflows.answers(), strict=True):
         probability, probabilities = (json.loads(one)["predictions"][0] for one in (our_answer, mlflow_answer))
         if probability["probability"] != probabilities[1]:
             raise RuntimeError(f"we answer {our_answer!r}, MLflow {mlflow_answer!r}")
 
 
-def compare(inside: Side, ours: Side, bare: Side, mlflows: Side) -> Iterator[Row]:
+def compare(inside: Callable[[], float], ours: Server, bare: Server, mlflows: Server) -> Iterator[Row]:
     """Let all sides take turns, after a round that only warms them."""
-    latencies = [[side.latency() for side in (inside, ours, bare, mlflows)] for _ in range(ROUNDS + 1)][1:]
-    rates = [[side.rate() for side in (ours, bare, mlflows)] for _ in range(ROUNDS + 1)][1:]
+    servers = ours, bare, mlflows
+    latencies = [[inside(), *(server.latency() for server in servers)] for _ in range(ROUNDS + 1)][1:]
+    rates = [[server.rate() for server in servers] for _ in range(ROUNDS + 1)][1:]
     inside_ms, our_ms, bare_ms, mlflow_ms = zip(*latencies, strict=True)
     our_rate, bare_rate, mlflow_rate = zip(*rates, strict=True)
     floor = [sum(pair) for pair in zip(inside_ms, bare_ms, strict=True)]
