@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,24 @@ from components.spec import Spec
 from components.validation import parse
 from ml_jobs import use_cases
 
+# What the components use of a cloud's SDK. Importing it takes longer than the rest of a program that changes nothing.
+SDK = {
+    "aws": ("budgets", "cloudwatch", "ecr", "iam", "kms", "s3", "sagemaker", "sns"),
+    "gcp": (
+        "artifactregistry",
+        "billing",
+        "cloudrunv2",
+        "kms",
+        "monitoring",
+        "projects",
+        "pubsub",
+        "secretmanager",
+        "serviceaccount",
+        "sql",
+        "storage",
+        "vertex",
+    ),
+}
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -23,6 +42,17 @@ def read(environment: str, config: Mapping[str, object]) -> Spec:
     """Return the Spec of an environment's configuration; raises ConfigError with every problem. Needs no engine."""
     names = tuple(module.name for module in pkgutil.iter_modules(use_cases.__path__) if module.ispkg)
     return parse(environment, config, Known(names, PROJECT_ROOT))
+
+
+def load_ahead(spec: Spec) -> None:
+    """Import the cloud's SDK in a thread while the CLI is asked about the stack; the program then finds it."""
+    modules = [f"pulumi_{spec.cloud}.{name}" for name in SDK.get(spec.cloud, ())]
+
+    def load() -> None:
+        for module in modules:
+            importlib.import_module(module)
+
+    threading.Thread(target=load, name="load-sdk", daemon=True).start()
 
 
 def resolved(spec: Spec) -> Resolved:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from components.stages import STAGES
+
 Status = Literal["there", "none", "missing", "gone"]
 
 # Stage -> what a person looks for there: type and name of the kind; the other types below the stage are its details.
@@ -58,7 +60,8 @@ OTHERWISE = {
 }
 NOT_YET = {"endpoint": "no endpoint: nothing is released"}
 DIGEST = len("sha256:") + 12
-STAGE = re.compile(r"\bstile:index:([A-Z][A-Za-z]*)\b")
+COMPONENT = re.compile(r"\bstile:index:([A-Z][A-Za-z]*)\b")
+STAGE_OF = {component: stage for stage, component in STAGES.items()}
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,6 @@ def _called(resource: Mapping[str, Any]) -> str:
 
 
 def stage_of(urn: str) -> str:
-    """Return the stage that a resource of the state belongs to; empty for one that belongs to none."""
-    found = [name for name in STAGE.findall(urn.split("::")[2]) if name != "Platform"]
-    return found[0].lower() if found else ""
+    """Return the stage in whose component a resource stands, by its URN; empty for one that stands in none."""
+    components = COMPONENT.findall(urn.split("::")[2])
+    return next((STAGE_OF[name] for name in components if name in STAGE_OF), "")

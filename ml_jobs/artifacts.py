@@ -7,6 +7,9 @@ from typing import Any
 
 from ml_jobs.errors import JobError
 
+CANDIDATES = "candidates"
+DECISION = "decision.json"
+EVALUATION = "evaluation.json"
 FEATURES = "features.parquet"
 LINEAGE = "lineage.json"
 METRICS = "metrics.json"

@@ -23,8 +23,6 @@ from ml_jobs.use_cases import UseCase
 
 log = logging.getLogger("ml_jobs.evaluate")
 PART = "heldout"
-EVALUATION = "evaluation.json"
-CANDIDATES = "candidates"
 CHAMPION = "champion"
 
 
@@ -79,7 +77,7 @@ def evaluate(
     if heldout.rows.empty:
         raise JobError(f"{features / artifacts.FEATURES} has no rows of {PART}")
     with tempfile.TemporaryDirectory() as scratch:
-        candidates = open_candidates(models, use_case.candidates, Path(scratch) / CANDIDATES)
+        candidates = open_candidates(models, use_case.candidates, Path(scratch) / artifacts.CANDIDATES)
         content = {
             "schema": "stile.evaluation/1",
             "model": settings.model,
@@ -90,12 +88,12 @@ def evaluate(
             "code_sha256": artifacts.code_sha256(),
             "slice_by": use_case.slice_by,
             "candidates": {
-                name: _candidate(heldout, settings, trained, evaluation / CANDIDATES / name)
+                name: _candidate(heldout, settings, trained, evaluation / artifacts.CANDIDATES / name)
                 for name, trained in candidates.items()
             },
             "champion": _champion(heldout, registry, Path(scratch) / CHAMPION, evaluation / CHAMPION),
         }
-    artifacts.write_json(evaluation / EVALUATION, content)
+    artifacts.write_json(evaluation / artifacts.EVALUATION, content)
     return content
 
 

@@ -9,13 +9,11 @@ from typing import Any
 
 from ml_jobs import artifacts, command, tracking
 from ml_jobs.errors import JobError
-from ml_jobs.evaluate import EVALUATION
 from ml_jobs.rules import Evidence, Rules, Verdict, read_rules
 from ml_jobs.settings import Settings, read_settings
 from ml_jobs.use_cases import UseCase
 
 log = logging.getLogger("ml_jobs.govern")
-DECISION = "decision.json"
 # The rule that a candidate breaks which keeps all others: another one is better.
 BEST = "best-candidate"
 
@@ -101,15 +99,15 @@ def govern(use_case: UseCase, settings: Settings, evaluation: Path, decision: Pa
         JobError: there is no evaluation, or it is another use case's.
     """
     rules = read_rules(use_case.rules)
-    found = artifacts.read_json(evaluation / EVALUATION)
+    found = artifacts.read_json(evaluation / artifacts.EVALUATION)
     if found.get("schema") != "stile.evaluation/1" or found.get("use_case") != use_case.name:
-        raise JobError(f"{evaluation / EVALUATION} is no evaluation of {use_case.name}; run evaluate again")
+        raise JobError(f"{evaluation / artifacts.EVALUATION} is no evaluation of {use_case.name}; run evaluate again")
     candidates: dict[str, Any] = found["candidates"]
     champion: dict[str, Any] | None = found["champion"]
     outcome = decide(rules, {name: _evidence(measured, champion) for name, measured in candidates.items()})
-    artifacts.write_json(decision / DECISION, _decision(settings, rules, outcome, candidates, champion))
+    artifacts.write_json(decision / artifacts.DECISION, _decision(settings, rules, outcome, candidates, champion))
     for measured in candidates.values():
-        tracking.resume_run(settings, measured["mlflow_run_id"]).log_file(decision / DECISION)
+        tracking.resume_run(settings, measured["mlflow_run_id"]).log_file(decision / artifacts.DECISION)
     _tell(outcome)
     return outcome
 

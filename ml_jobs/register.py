@@ -11,8 +11,6 @@ from typing import Any
 from ml_jobs import artifacts, command
 from ml_jobs.contracts import sagemaker_job, vertex_job
 from ml_jobs.errors import JobError
-from ml_jobs.evaluate import CANDIDATES, EVALUATION
-from ml_jobs.govern import DECISION
 from ml_jobs.registry import APPROVED, REJECTED, Entry, Registry, Version, open_registry
 from ml_jobs.settings import Settings, read_settings
 from ml_jobs.trained import Trained, open_candidates
@@ -43,8 +41,8 @@ def register(
         ModelDigestError: a model is not the one that was evaluated.
         JobError: decision, evaluation and models do not fit together, or the registry refuses.
     """
-    decision = artifacts.read_json(made.decision / DECISION)
-    evaluated: dict[str, Any] = artifacts.read_json(made.evaluation / EVALUATION)["candidates"]
+    decision = artifacts.read_json(made.decision / artifacts.DECISION)
+    evaluated: dict[str, Any] = artifacts.read_json(made.evaluation / artifacts.EVALUATION)["candidates"]
     reasons = _reasons(decision)
     with tempfile.TemporaryDirectory() as scratch:
         candidates = open_candidates(made.models, use_case.candidates, Path(scratch))
@@ -84,7 +82,7 @@ def _entry(
     name = trained.candidate
     trained.check(evaluated["sha256"])
     promoted = decision["promoted"] or {}
-    evaluation_uri = made.uris.get(made.evaluation)
+    evaluation_uri = made.uris.get(made.evaluation, "").rstrip("/")
     heldout = evaluated["metrics"]["heldout"]
     return Entry(
         candidate=name,
@@ -94,7 +92,7 @@ def _entry(
         reason=reason,
         folder=made.models / name,
         model_uri=made.uris.get(made.models / name),
-        metrics_uri=f"{evaluation_uri.rstrip('/')}/{CANDIDATES}/{name}/metrics.json" if evaluation_uri else None,
+        metrics_uri=f"{evaluation_uri}/{artifacts.CANDIDATES}/{name}/metrics.json" if evaluation_uri else None,
         properties={
             "model": settings.model,
             "use_case": decision["use_case"],

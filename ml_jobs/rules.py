@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ml_jobs.errors import JobError
-from ml_jobs.scores import Scores
+
+if TYPE_CHECKING:
+    from ml_jobs.scores import Scores
 
 Metric = Literal["auc", "log_loss", "brier", "accuracy", "precision", "recall"]
 LOWER_IS_BETTER = frozenset({"log_loss", "brier"})
@@ -35,9 +37,9 @@ class Evidence:
         champion_version: its number.
     """
 
-    metrics: Mapping[str, Scores]
-    slices: Mapping[str, Scores]
-    champion: Scores | None = None
+    metrics: "Mapping[str, Scores]"
+    slices: "Mapping[str, Scores]"
+    champion: "Scores | None" = None
     champion_version: str | None = None
 
 
@@ -140,7 +142,7 @@ class Slices(_Limits):
             return Verdict(True, f"no slice has {self.min_rows:,} rows")
         return Verdict(True, f"{self.metric} is {self.kept()} in each {some}")
 
-    def _broken(self, name: str, slice_: Scores) -> str | None:
+    def _broken(self, name: str, slice_: "Scores") -> str | None:
         value = slice_[self.metric]
         told = "is not defined" if value is None else self.broken(value)
         return f"{name} {told} (n {slice_['n']:,})" if told else None

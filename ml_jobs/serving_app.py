@@ -1,6 +1,5 @@
 """What serving answers: requests checked, predicted in one thread, and answered as JSON; serve.py is the process."""
 
-import asyncio
 import json
 import traceback
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from ml_jobs import http_answers, matrix
+from ml_jobs.batches import Batches
 from ml_jobs.http_answers import JSON, Problem, RefusedRequestError, not_routed, refused, to_json
 from ml_jobs.matrix import BadInstanceError
 from ml_jobs.use_cases import UseCase
@@ -41,18 +42,25 @@ class Predictor:
         self._use_case = use_case
         self._identity = asdict(served)
 
-    def answer(self, body: bytes) -> bytes:
-        """Return the body of the answer.
+    def answers(self, bodies: Sequence[bytes]) -> list[bytes]:
+        """Return the answer's body for each request's body, by one call of the model.
 
         Raises:
-            RefusedRequestError: the body is no JSON, or its instances cannot be predicted.
+            RefusedRequestError: a body is no JSON, or its instances cannot be predicted.
         """
-        instances = read_instances(body)
+        asked = [read_instances(body) for body in bodies]
+        rows = [self._rows(instances) for instances in asked]
+        predicted = matrix.probabilities(self._model, np.concatenate(rows))
+        each = np.split(predicted, np.cumsum([len(one) for one in rows])[:-1])
+        return [self._answer(instances, one.tolist()) for instances, one in zip(asked, each, strict=True)]
+
+    def _rows(self, instances: list[Any]) -> matrix.Matrix:
         try:
-            rows = matrix.from_instances(instances, self._use_case)
+            return matrix.from_instances(instances, self._use_case)
         except BadInstanceError as error:
             raise RefusedRequestError(400, *problems_of(instances, self._use_case)) from error
-        predicted = matrix.probabilities(self._model, rows).tolist()
+
+    def _answer(self, instances: list[Any], predicted: list[float]) -> bytes:
         case = self._use_case
         predictions = [
             {"event_id": instance[case.event_id], "probability": value, case.positive: value >= case.threshold}
@@ -131,11 +139,12 @@ def prediction_thread() -> ThreadPoolExecutor:
 
 def make_app(predictor: Predictor, thread: ThreadPoolExecutor) -> Starlette:
     """Return the application: GET /ping and POST /invocations."""
+    batches = Batches(predictor.answers, thread)
 
     async def invocations(request: Request) -> Response:
         try:
             body = await _body(request)
-            answer = await asyncio.get_running_loop().run_in_executor(thread, predictor.answer, body)
+            answer = await batches.answer(body)
         except RefusedRequestError as error:
             return refused(error.status, error.problems)
         except ClientDisconnect:

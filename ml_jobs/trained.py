@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml_jobs import artifacts, model_file
+from ml_jobs import artifacts
 from ml_jobs.errors import JobError, ModelDigestError
 
 ARCHIVE = "model.tar.gz"
@@ -58,6 +58,8 @@ class Trained:
         Raises:
             ModelDigestError: the file is another; nothing was loaded.
         """
+        from ml_jobs import model_file  # brings scikit-learn, which takes seconds
+
         return model_file.load(self.folder / artifacts.MODEL, sha256=sha256 or self.sha256)
 
     def _fact(self, *names: str) -> Any:

@@ -1,10 +1,12 @@
-"""Options of the whole suite, and the local clouds that its tests share, one of each."""
+"""Options and order of the whole suite, and the local clouds that its tests share, one of each."""
 
 import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.localcloud.cloud import crane, local_aws
 from tests.localcloud.gcp.cloud import local_gcp
@@ -23,20 +25,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # pulumi-gcp warns of its own old functions while it is imported; we use none of them
-    config.addinivalue_line(
-        "filterwarnings", r"ignore:gcp\.\S+\.get\S+ has been deprecated in favor of:DeprecationWarning"
-    )
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that no worker is left alone with them; what ends the demo is the last of all."""
+    """The longest files first, so that no worker is left alone with them; what changes or ends the demo comes last."""
     marks: dict[Path, set[str]] = {}
     for item in items:
         marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
     items.sort(key=lambda item: [name not in marks[item.path] for name in ("e2e", "slow")])
-    items.sort(key=lambda item: item.get_closest_marker("ends_the_demo") is not None)
+    for mark in ("changes_the_demo", "ends_the_demo"):
+        items.sort(key=lambda item: item.get_closest_marker(mark) is not None)
+
+
+class OneDemo(LoadFileScheduling):
+    """Workers get whole files, and one of them gets all that share the demo, which is then made once and in order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return "tests/e2e" if scope.startswith("tests/e2e/") else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneDemo:
+    return OneDemo(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,8 +29,9 @@ CHECKS = (
     ("types of the local AWS cloud", [*PYTHON, "mypy", *LOCALSTACK_TYPES]),
 )
 QUICK = "not slow and not e2e"
-# Some tests wait more than they work, and each worker has a local cloud of its own: a few are enough.
-WORKERS = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+# Most of a test's time is waiting, so two for each core; each has a local cloud of its own, so no more than a few.
+COUNT = min(4, 2 * (os.cpu_count() or 1))
+WORKERS = (f"--numprocesses={COUNT}", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 def command(

@@ -43,7 +43,7 @@ def command(cloud: CloudName = "aws", json: Json = False) -> int:
     Exit code 5: nothing was promoted.
     """
     environment = find_environment(f"local-{cloud}")
-    program.read(environment.name, read_config(environment.config_path))
+    program.load_ahead(program.read(environment.name, read_config(environment.config_path)))
     with console.Reporter() as reporter:
         shown = show(engine.open_session(environment, reporter.progress), reporter)
     closing(shown)

@@ -23,7 +23,7 @@ def command(
     if offline:
         show_graph(found, json=json)
         return
-    program.read(found.name, read_config(found.config_path))
+    program.load_ahead(program.read(found.name, read_config(found.config_path)))
     from infra import engine
     from infra.cli.up import described
 

@@ -15,7 +15,7 @@ def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = Fal
     A local environment's cloud is started first. A real environment is previewed, and you are asked.
     """
     found = find_environment(environment)
-    program.read(found.name, read_config(found.config_path))
+    program.load_ahead(program.read(found.name, read_config(found.config_path)))
     with console.Reporter() as reporter:
         session = engine.open_session(found, reporter.progress)
         planned = None if found.is_local or yes else engine.preview(session, reporter.watch)

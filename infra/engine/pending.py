@@ -62,38 +62,80 @@ def settle(session: Session, watch: Watch, hands: Hands) -> None:
     Raises:
         ProvisioningError: the cloud does not say, or something in it does not come to rest.
     """
-    exported = session.stack.export_stack()
-    deployment = dict(exported.deployment or {})
-    resources = deployment.get("resources", [])
-    pending = [*(deployment.get("pending_operations") or []), *noted(session, resources)]
-    unread = [resource["urn"] for resource in resources if is_unread(resource)]
-    if not pending and not unread:
+    if is_settled(session):
         noted_path(session).unlink(missing_ok=True)
         return
+    exported = session.stack.export_stack()
+    deployment = dict(exported.deployment or {})
+    pending, unread = undecided(session, deployment)
     urns = list(dict.fromkeys([*(item["resource"]["urn"] for item in pending), *unread]))
     names = ", ".join(short(urn) for urn in urns)
     watch(
         Message("warning", f"an earlier update was cut off or failed during: {names}; asking the cloud what came of it")
     )
-    lookups = lookups_of(session)
     try:
-        adopted, unknown = adopt({**deployment, "pending_operations": pending}, lookups.find)
-        touched = [each for each in adopted["resources"] if each["urn"] in urns and each.get("id")]
-        for resource in touched:
-            await_rest(lookups, resource, watch)
-        failed = [each["urn"] for each in touched if is_unread(each) and lookups.failed(each["type"], each["id"])]
+        answer = ask(lookups_of(session), {**deployment, "pending_operations": pending}, urns, watch)
     except PluginError as error:
         raise ProvisioningError(
             f"the cloud does not say what came of {names}: {error}", fix="mend that, and run the command again"
         ) from error
-    hands.write(automation.Deployment(version=exported.version, deployment=adopted))
+    hands.write(automation.Deployment(version=exported.version, deployment=answer.deployment))
     hands.refresh()
-    if failed:
-        watch(Message("warning", f"removing what was made and failed: {', '.join(map(short, failed))}"))
-        hands.remove(failed)
+    if answer.failed:
+        watch(Message("warning", f"removing what was made and failed: {', '.join(map(short, answer.failed))}"))
+        hands.remove(answer.failed)
     noted_path(session).unlink(missing_ok=True)
-    for urn in unknown:
+    for urn in answer.unknown:
         watch(Message("warning", f"{short(urn)} may exist in the cloud without being known here; look there"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the cloud says of a deployment's undecided operations.
+
+    Attributes:
+        deployment: without them, and with what they made.
+        failed: the URNs of what was made and is of no use.
+        unknown: the URNs of what was being created and of which nothing says whether the cloud has it.
+    """
+
+    deployment: dict[str, Any]
+    failed: list[str]
+    unknown: list[str]
+
+
+def ask(lookups: Lookups, deployment: Mapping[str, Any], urns: Sequence[str], watch: Watch) -> Answer:
+    """Ask the cloud what came of a deployment's pending operations, once it has come to rest.
+
+    Args:
+        lookups: ask the cloud.
+        deployment: with its pending operations.
+        urns: of all resources that are undecided.
+        watch: is told what is waited for.
+
+    Raises:
+        PluginError: the cloud refuses or does not answer.
+        ProvisioningError: something does not come to rest.
+    """
+    adopted, unknown = adopt(deployment, lookups.find)
+    touched = [each for each in adopted["resources"] if each["urn"] in urns and each.get("id")]
+    for resource in touched:
+        await_rest(lookups, resource, watch)
+    failed = [each["urn"] for each in touched if is_unread(each) and lookups.failed(each["type"], each["id"])]
+    return Answer(adopted, failed, unknown)
+
+
+def is_settled(session: Session) -> bool:
+    """True if nothing was left undecided: what every command finds, so it is looked up without decrypting the state."""
+    pending, unread = undecided(session, session.stack.nothing_secret().deployment or {})
+    return not pending and not unread
+
+
+def undecided(session: Session, deployment: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the operations that were never seen to end, and the URNs of what was adopted and never read."""
+    resources = deployment.get("resources", [])
+    pending = [*(deployment.get("pending_operations") or []), *noted(session, resources)]
+    return pending, [resource["urn"] for resource in resources if is_unread(resource)]
 
 
 def is_unread(resource: Resource) -> bool:

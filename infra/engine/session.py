@@ -12,6 +12,7 @@ from pulumi import automation
 from infra import guards, toolchain
 from infra.engine.cli import Cli
 from infra.engine.events import last_words
+from infra.engine.stack import CREATE_OR_SELECT, SELECT, Stack
 from infra.environments import Environment, local_variables, variables
 from infra.errors import ProvisioningError, ToolchainError
 from infra.localcloud import lifecycle
@@ -37,7 +38,7 @@ class Session:
     environment: Environment
     toolchain: Toolchain
     cloud: LocalCloud | None
-    stack: automation.Stack
+    stack: Stack
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs; those that are secret are not in it."""
@@ -136,36 +137,33 @@ def start_local_cloud(environment: Environment, programs: Toolchain, progress: P
     return lifecycle.start(environment.cloud, environment.state_dir, progress)
 
 
-def options(
-    environment: Environment, programs: Toolchain, cloud: LocalCloud | None
-) -> automation.LocalWorkspaceOptions:
+def workspace(environment: Environment, programs: Toolchain, cloud: LocalCloud | None) -> automation.LocalWorkspace:
     """Return how the Automation API is to run the CLI.
 
     No project settings are passed: given them, the Automation API rewrites Pulumi.yaml.
     """
-    return automation.LocalWorkspaceOptions(
+    return automation.LocalWorkspace(
+        work_dir=str(environment.root),
         pulumi_home=None if environment.pulumi_home is None else str(environment.pulumi_home),
         env_vars=variables(environment, programs, cloud),
         pulumi_command=Cli(programs),
     )
 
 
-def open_stack(environment: Environment, programs: Toolchain, cloud: LocalCloud | None) -> automation.Stack:
+def open_stack(environment: Environment, programs: Toolchain, cloud: LocalCloud | None) -> Stack:
     """Select the environment's stack; the first time, create it. Raises ProvisioningError."""
-    opts = options(environment, programs, cloud)
     try:
-        return automation.create_or_select_stack(environment.name, work_dir=str(environment.root), opts=opts)
+        return Stack(environment.name, workspace(environment, programs, cloud), CREATE_OR_SELECT)
     except automation.CommandError as error:
         raise cannot_open(environment, error) from error
 
 
-def existing_stack(environment: Environment, programs: Toolchain, cloud: LocalCloud | None) -> automation.Stack | None:
+def existing_stack(environment: Environment, programs: Toolchain, cloud: LocalCloud | None) -> Stack | None:
     """Select the environment's stack; None if there is none yet. Raises ProvisioningError."""
     if environment.is_local and not environment.backend_dir.is_dir():
         return None
-    opts = options(environment, programs, cloud)
     try:
-        return automation.select_stack(environment.name, work_dir=str(environment.root), opts=opts)
+        return Stack(environment.name, workspace(environment, programs, cloud), SELECT)
     except automation.StackNotFoundError:
         return None
     except automation.CommandError as error:

@@ -17,7 +17,6 @@ PAGE = ROOT / "docs" / "local-operations.md"
 SERVICES = {"sagemaker": "sagemaker", "sagemaker-runtime": "sagemaker_runtime", "budgets": "budgets", "ecr": "ecr"}
 LIST = """
 import importlib, json, sys
-from localstack.services.plugins import Service
 from infra.localcloud.aws import operations
 found = {}
 operations.compose = lambda api, parts: found.setdefault(api, sorted(name for part in parts for name in part))

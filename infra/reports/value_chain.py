@@ -11,8 +11,9 @@ from typing import Any
 
 from components.stages import STAGES
 from infra.environments import ROOT, read_config
-from infra.graph import Graph, Resource
+from infra.graph import Graph
 from infra.offline import declared_by
+from infra.stages import stage_of
 
 PAGE = ROOT / "docs" / "value-chain.md"
 SOURCE = "local-aws"
@@ -45,24 +46,12 @@ def released_graph() -> Graph:
     return declared_by(lambda: define(SOURCE, config), SOURCE, config)
 
 
-def stage_of(graph: Graph, resource: Resource) -> str | None:
-    """The stage whose component a resource stands in; None for what stands in none."""
-    components = {f"stile:index:{name}": stage for stage, name in STAGES.items()}
-    by_urn = {one.urn: one for one in graph.resources}
-    current: Resource | None = resource
-    while current is not None:
-        if current.type in components:
-            return components[current.type]
-        current = by_urn.get(current.parent) if current.parent else None
-    return None
-
-
 def rows(graph: Graph) -> Iterator[tuple[str, str, str]]:
     """Activity, stage, and its resource types with their counts."""
     types: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
     for resource in graph.resources:
-        stage = stage_of(graph, resource)
-        if stage is not None and not resource.type.startswith("stile:index:"):
+        stage = stage_of(resource.urn)
+        if stage and not resource.type.startswith("stile:index:"):
             types[stage][resource.type] += 1
     for activity, stages in ACTIVITIES.items():
         for stage in stages:

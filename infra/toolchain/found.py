@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,22 +81,27 @@ def probe_version(path: Path) -> tuple[int, int, int]:
     Raises:
         ToolchainError: it does not start, does not end in time, or names no version.
     """
-    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "1"}
     try:
-        answer = subprocess.run(
-            [path, "version"],
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=PROBE_TIMEOUT_SECONDS,
-            check=True,
-        ).stdout
+        answer = _ask_version(path)
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolchainError(f"{path} does not run: {error}", path=str(path)) from error
     match = re.search(r"v?(\d+)\.(\d+)\.(\d+)", answer)
     if match is None:
         raise ToolchainError(f"{path} names no version: {answer.strip()!r}", path=str(path))
     return int(match[1]), int(match[2]), int(match[3])
+
+
+def _ask_version(path: Path) -> str:
+    """Return what a program answers; pulumi logs every call in its PULUMI_HOME, which is not the user's here."""
+    with tempfile.TemporaryDirectory() as home:
+        return subprocess.run(
+            [path, "version"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "1", "PULUMI_HOME": home},
+            timeout=PROBE_TIMEOUT_SECONDS,
+            check=True,
+        ).stdout
 
 
 def check_pulumi(path: Path) -> Program:

@@ -46,7 +46,8 @@ class UseCase:
         categories, numbers: the feature columns, in the order in which estimators get them.
         build: raw directory -> features.
         contract: the feature table's data contract.
-        estimator: (candidate, seed) -> an unfitted scikit-learn estimator.
+        estimator: (candidate, seed) -> an unfitted scikit-learn estimator. It must predict a row alike whatever rows
+            are beside it: serving predicts those of several requests together.
         rules: the file of the business rules.
     """
 

@@ -29,6 +29,13 @@ _FULL: dict[str, Any] = {
         "budget": {"monthly_usd": 100, "alert_at": [0.8, 1.0]},
     },
 }
+# A network that exists already.
+PRIVATE_NETWORK = {
+    "mode": "private",
+    "vpc_id": "vpc-0a1b",
+    "subnet_ids": ["subnet-0a1b"],
+    "security_group_ids": ["sg-0a1b"],
+}
 
 
 def environment(cloud: str) -> str:

@@ -11,7 +11,7 @@ from components.pipeline import FromModel, FromOutput, FromParameter, Source
 from components.pipeline.chain import value_chain
 from components.stages import JOBS, Role, StepRole
 from components.storage import READS, WRITES
-from tests.components.configs import RELEASE, full
+from tests.components.configs import PRIVATE_NETWORK, RELEASE, changed, full
 from tests.components.conftest import Deploy
 from tests.components.mocked import Declared
 
@@ -131,14 +131,7 @@ def test_a_watched_rollout_lets_the_models_role_see_its_alarms(deploy: Deploy) -
 
 def test_a_private_network_lets_whoever_runs_containers_enter_it(deploy: Deploy) -> None:
     """Without conditions and resources, says the vendor, or its checks fail; so only where there is a VPC."""
-    config = full(release=RELEASE)
-    config["stile:platform"]["network"] = {
-        "mode": "private",
-        "vpc_id": "vpc-0a1b",
-        "subnet_ids": ["subnet-1"],
-        "security_group_ids": ["sg-1"],
-    }
-    declared = deploy(config)
+    declared = deploy(changed(full(release=RELEASE), "network", PRIVATE_NETWORK))
     entering = {role for role in get_args(Role) if "ec2:CreateNetworkInterface" in actions(declared, role)}
     assert entering == {*JOBS, "serving"}
 

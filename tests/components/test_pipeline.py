@@ -54,7 +54,7 @@ def resolved(value: object) -> object:
 
 def test_golden(first_up: Declared, golden: Path) -> None:
     text = first_up.one("pipeline:Pipeline").inputs["pipelineDefinition"] + "\n"
-    file = golden / "pipeline.json"
+    file = golden / "aws" / "pipeline.json"
     if os.environ.get("STILE_WRITE_GOLDEN"):
         file.write_text(text)
     assert text == file.read_text()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.configs import RELEASE, full
+from tests.components.configs import PRIVATE_NETWORK, RELEASE, changed, full
 from tests.components.conftest import Deploy
 from tests.components.mocked import Declared, Made
 
@@ -205,14 +205,7 @@ def test_what_exists_already_is_used_and_not_made(deploy: Deploy) -> None:
 
 
 def test_a_private_network_reaches_jobs_and_endpoint(deploy: Deploy) -> None:
-    config = full(release=RELEASE)
-    config["stile:platform"]["network"] = {
-        "mode": "private",
-        "vpc_id": "vpc-0a1b",
-        "subnet_ids": ["subnet-0a1b"],
-        "security_group_ids": ["sg-0a1b"],
-    }
-    declared = deploy(config)
+    declared = deploy(changed(full(release=RELEASE), "network", PRIVATE_NETWORK))
     definition = declared.one("pipeline:Pipeline").inputs["pipelineDefinition"]
     assert declared.one("model:Model").inputs["vpcConfig"] == {
         "subnets": ["subnet-0a1b"],

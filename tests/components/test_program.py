@@ -10,10 +10,11 @@ import pulumi
 import pytest
 import yaml
 
-from infra.program import define, read, resolved
+from infra.program import SDK, define, read, resolved
 from tests.components.configs import RELEASE
 from tests.components.mocked import Declared, declare
 
+GOLDEN = Path(__file__).with_name("golden")
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
 ENVIRONMENTS = ("local-aws", "aws-dev", "local-gcp", "gcp-dev")
 # The keys that may differ between the stacks of two clouds, each below `config`
@@ -36,6 +37,12 @@ def deploy(environment: str, config: Mapping[str, object]) -> Declared:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_committed_stacks_are_valid(environment: str) -> None:
     assert read(environment, config_of(environment)).environment == environment
+
+
+def test_what_is_loaded_ahead_is_what_the_program_uses(cloud: str) -> None:
+    """A module too many is time lost in each command, one too few is waited for."""
+    tokens = re.findall(rf"\b{cloud}:(\w+)/", (GOLDEN / cloud / "urns_release.txt").read_text())
+    assert set(SDK[cloud]) == set(tokens)
 
 
 def test_every_committed_stack_is_tested() -> None:

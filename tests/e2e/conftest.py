@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any
 
 import pytest
+from skops import io as skops_io
 
 from tests.e2e.project import ENVIRONMENT, Project, copy
-from tests.e2e.vendors import VENDORS, Aws, Vendor
+from tests.e2e.vendors import VENDORS, Aws, Vendor, Version
 
 both_clouds = pytest.mark.parametrize("demo", ["aws", "gcp"], indirect=True)
 """For tests that hold on both clouds; the others see the one on AWS."""
@@ -55,6 +56,11 @@ class Demo:
         """An official client of AWS, with nothing but what `stile env` exports."""
         assert isinstance(self.vendor, Aws)
         return self.vendor.client(service)
+
+    def model(self, version: Version) -> Any:
+        """A registered version's model, read with no module of ours."""
+        content = self.vendor.model_file(version)
+        return skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from components.stages import Role
 from tests.e2e.conftest import Demo
+from tests.localcloud.job_images import ended
 from tests.localcloud.mlflow_address import gate_address
 
 PREFIX = "stile-local-aws"
@@ -182,26 +182,6 @@ class Roles:
 
     def run(self, kind: str, name: str, request: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
         """Create a job; return what waits for its end and describes it."""
-        sagemaker, member = self.demo.client("sagemaker"), f"{kind.capitalize()}JobName"
-        getattr(sagemaker, f"create_{kind}_job")(**request, **{member: name})
-
-        def ended() -> dict[str, Any]:
-            waiter = sagemaker.get_waiter(f"{kind}_job_completed_or_stopped")
-            try:
-                waiter.wait(**{member: name}, WaiterConfig={"Delay": 0.3, "MaxAttempts": 600})
-            except Exception as error:
-                if "terminal failure state" not in str(error):
-                    raise
-            described: dict[str, Any] = getattr(sagemaker, f"describe_{kind}_job")(**{member: name})
-            return described
-
-        return ended
-
-
-def eventually(look: Callable[[], Any], attempts: int = 400) -> Any:
-    """Look until something is there and return it."""
-    for _ in range(attempts):
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("what was waited for did not come")
+        sagemaker = self.demo.client("sagemaker")
+        getattr(sagemaker, f"create_{kind}_job")(**request, **{f"{kind.capitalize()}JobName": name})
+        return lambda: ended(sagemaker, kind, name, delay_seconds=0.3)

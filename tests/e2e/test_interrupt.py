@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import Demo
 from tests.e2e.project import ENVIRONMENT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.changes_the_demo]
 
 
 def running_execution(demo: Demo, pipeline: str, before: set[str]) -> str:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Demo
-from tests.e2e.roles_at_work import ROLES, Roles, eventually
+from tests.e2e.roles_at_work import ROLES, Roles
+from tests.localcloud.endpoint_ground import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -56,7 +57,7 @@ def stop_a_run(roles: Roles) -> None:
         steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
         return [step["StepStatus"] for step in steps] == ["Executing", "Executing"]
 
-    eventually(executing)
+    eventually(executing, pause_seconds=0.1)
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     assert ended(roles, arn)["PipelineExecutionStatus"] == "Stopped"
     sagemaker.delete_pipeline(PipelineName=name)
@@ -85,7 +86,7 @@ def ended(roles: Roles, arn: str) -> dict[str, Any]:
         found: dict[str, Any] = roles.demo.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=arn)
         return None if found["PipelineExecutionStatus"] in ("Executing", "Stopping") else found
 
-    described: dict[str, Any] = eventually(look)
+    described: dict[str, Any] = eventually(look, pause_seconds=0.1)
     return described
 
 
@@ -124,7 +125,7 @@ def test_nothing_that_the_platform_does_is_refused(worked: Roles) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_holds_what_its_work_needs_and_no_more(worked: Roles, role: str) -> None:
     """The actions that the gate saw this role use are the actions of its policies."""
-    eventually(lambda: worked.actions(role) <= set(worked.used()[role]), attempts=50)
+    eventually(lambda: worked.actions(role) <= set(worked.used()[role]), attempts=50, pause_seconds=0.1)
     assert set(worked.used()[role]) == worked.actions(role)
 
 

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow.tracking import MlflowClient
 from sklearn.metrics import roc_auc_score
-from skops import io as skops_io
 
 from ml_jobs import matrix, use_cases
 from tests.e2e.conftest import Demo, both_clouds
@@ -24,11 +23,9 @@ LEAK = 0.80
 
 def held_out_auc(demo: Demo, version: Version) -> float:
     """The AUC recomputed from a version's file and its run's features, with no module of the evaluation."""
-    content = demo.vendor.model_file(version)
-    model = skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
     features = demo.vendor.read(f"{demo.bucket_uri}/runs/{version.execution}/ingest/features/features.parquet")
     table = pq.read_table(io.BytesIO(features), filters=pc.field("part") == "heldout").to_pandas()
-    probabilities = model.predict_proba(matrix.from_table(table, USE_CASE))[:, 1]
+    probabilities = demo.model(version).predict_proba(matrix.from_table(table, USE_CASE))[:, 1]
     return float(roc_auc_score(table[USE_CASE.label], probabilities))
 
 
@@ -62,6 +59,7 @@ def test_every_run_archives_metrics_and_plots_of_training_and_test(demo: Demo, t
         assert {"roc_train.png", "roc_test.png", "calibration_train.png", "calibration_test.png"} <= plots
 
 
+@pytest.mark.changes_the_demo
 def test_shuffled_labels_teach_nothing_and_nothing_is_promoted(demo: Demo) -> None:
     """Exit code 5, every candidate rejected, and a held-out AUC of a coin's."""
     done = demo.project.stile("run", demo.environment, "--shuffle-labels", "--json")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from skops import io as skops_io
 
 from infra.clouds import connect
 from infra.samples import held_out_rows
@@ -54,9 +53,7 @@ def test_predictions_equal_those_of_the_model_loaded_directly(demo: Demo, rows: 
     predictions = demo.vendor.ask(endpoint, rows)
     uri = demo.vendor.live(endpoint)
     (version,) = [one for one in demo.vendor.versions(demo.group) if one.uri == uri]
-    content = demo.vendor.model_file(version)
-    model = skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
-    expected = model.predict_proba(matrix.from_instances(rows, use_cases.load(USE_CASE)))[:, 1]
+    expected = demo.model(version).predict_proba(matrix.from_instances(rows, use_cases.load(USE_CASE)))[:, 1]
     assert [one["event_id"] for one in predictions] == [row["event_id"] for row in rows]
     served = np.array([one["probability"] for one in predictions])
     assert len(served) == PREDICTIONS

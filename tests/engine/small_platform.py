@@ -1,10 +1,7 @@
 """A small platform on the local cloud, one resource of each critical kind, whose plugins kill (fatal_plugin.py)."""
 
 import importlib.metadata
-import multiprocessing
 import os
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +10,18 @@ from typing import Any
 import psutil
 import yaml
 
-from infra import engine, toolchain
+from infra import engine
 from infra.engine import Session
-from infra.engine.session import open_stack
 from infra.environments import Environment
-from infra.errors import StileError, ToolchainError
+from infra.errors import StileError
 from infra.providers.install import install_plugin
-from tests.engine.small_project import Watched
+from tests import own_process
+from tests.engine.small_project import Watched, installed, module, session_of, write_project
 from tests.localcloud.cloud import LocalAws
 from tests.localcloud.endpoint_ground import SERVER, Serving
 from tests.localcloud.job_images import ground
 
 NAME = "local-fatal"
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("small_platform_program.py")
 # What the program has at the end, whatever happened on the way.
 WHOLE = dict.fromkeys(("apps", "buckets", "configurations", "endpoints", "keys", "models"), 1)
@@ -83,27 +79,14 @@ class SmallPlatform:
         self.environment.config_path.write_text(yaml.safe_dump({"config": config}))
 
     def session(self) -> Session:
-        found = toolchain.find().toolchain()
-        if found is None:
-            raise ToolchainError("the toolchain is not installed")
-        stack = open_stack(self.environment, found, self.aws.cloud)
-        return Session(self.environment, found, self.aws.cloud, stack)
+        return session_of(self.environment, self.aws.cloud)
 
     def up(self) -> Said:
         """Run `up` in a process of its own, which ends with it, as the command does."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_up, args=(self, theirs))
-        process.start()
-        theirs.close()
-        with ours:
-            try:
-                said: Said = ours.recv()
-            except EOFError:
-                said = Said("killed", (), {})
-        process.join()
-        return said
+        try:
+            return own_process.call(_up, self)
+        except EOFError:
+            return Said("killed", (), {})
 
     def shot(self) -> bool:
         """True if something was killed since the last call."""
@@ -144,46 +127,26 @@ class SmallPlatform:
         return [*(deployment.get("pending_operations") or []), *left]
 
 
-def _up(platform: SmallPlatform, answer: Any) -> None:
+def _up(platform: SmallPlatform) -> Said:
     os.environ.update(platform.variables)
     watched = Watched()
     try:
         outcome = engine.up(platform.session(), watched)
-        said = Said("", tuple(watched.messages), dict(outcome.changes))
     except StileError as error:
-        said = Said(error.message or "?", tuple(watched.messages), {})
-    answer.send(said)
-    answer.close()
-    os._exit(0)
+        return Said(error.message or "?", tuple(watched.messages), {})
+    return Said("", tuple(watched.messages), dict(outcome.changes))
 
 
 def make(root: Path, aws: LocalAws, prefix: str, kind: str) -> SmallPlatform:
     """Write the project's files and install its plugins."""
-    for folder in ("infra", "stacks", "plugin", "fatal", ".stile/state", ".stile/local"):
+    write_project(root, PROGRAM.read_text(), "stile", module("tests.engine.fatal_plugin", "stile"))
+    for folder in ("fatal", ".stile/state", ".stile/local"):
         (root / folder).mkdir(parents=True)
-    settings = {
-        "name": "small",
-        "runtime": "python",
-        "main": "infra",
-        "stackConfigDir": "stacks",
-        "plugins": {"providers": [{"name": "stile", "path": "./plugin"}]},
-    }
-    (root / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
-    (root / "infra" / "__main__.py").write_text(PROGRAM.read_text())
     made = SmallPlatform(root, aws, prefix, kind)
-    plugin = root / "plugin" / "pulumi-resource-stile"
-    plugin.write_text(f'#!/bin/sh\nexec {shlex.join(_command("stile"))} "$@"\n')
-    plugin.chmod(0o755)
-    found = toolchain.find().toolchain()
     home = made.environment.pulumi_home
-    if found is None or home is None:
-        raise ToolchainError("the toolchain is not installed")
-    install_plugin(found.pulumi, home, "aws", VERSION, _command("aws"))
+    assert home is not None
+    install_plugin(installed().pulumi, home, "aws", VERSION, module("tests.engine.fatal_plugin", "aws"))
     return made
-
-
-def _command(package: str) -> list[str]:
-    return ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.engine.fatal_plugin", package]
 
 
 def prepare(aws: LocalAws, crane: str, folder: Path) -> Serving:

@@ -1,4 +1,4 @@
-"""A project with a program of a few notes (tests/providers/kit/notes.py is their cloud), to drive the engine with."""
+"""Small projects to drive the engine with; here one of a few notes, whose cloud is tests/providers/kit/notes.py."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from infra.engine.session import open_stack
 from infra.environments import Environment
 from infra.errors import ToolchainError
 from infra.localcloud.lifecycle import LocalCloud
+from infra.toolchain import Toolchain
 
 NAME = "local-notes"
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,13 +64,9 @@ class SmallProject:
 
     def session(self, boot_id: str | None = None) -> Session:
         """Open the project; with a boot, as if a local cloud of that boot ran."""
-        found = toolchain.find().toolchain()
-        if found is None:
-            raise ToolchainError("the toolchain is not installed")
         self.environment.backend_dir.mkdir(parents=True, exist_ok=True)
         (self.environment.state_dir / "local").mkdir(exist_ok=True)
-        cloud = None if boot_id is None else self.cloud(boot_id)
-        return Session(self.environment, found, cloud, open_stack(self.environment, found, cloud))
+        return session_of(self.environment, None if boot_id is None else self.cloud(boot_id))
 
     def start(self, operation: str, boot_id: str = "") -> "subprocess.Popen[str]":
         """Start an operation in a process of its own."""
@@ -104,22 +101,46 @@ class SmallProject:
 def make(root: Path, notes: Path) -> SmallProject:
     """Write the project's files."""
     notes.mkdir()
-    for folder in ("infra", "stacks", "plugin", "control"):
+    write_project(root, PROGRAM, "notes", module("tests.engine.slow_notes"))
+    (root / "control").mkdir()
+    return SmallProject(root, notes)
+
+
+def write_project(root: Path, program: str, package: str, command: Sequence[str]) -> None:
+    """Write a project named small: its program, and the plugin of a package, which the command starts."""
+    for folder in ("infra", "stacks", "plugin"):
         (root / folder).mkdir(parents=True)
     settings = {
         "name": "small",
         "runtime": "python",
         "main": "infra",
         "stackConfigDir": "stacks",
-        "plugins": {"providers": [{"name": "notes", "path": "./plugin"}]},
+        "plugins": {"providers": [{"name": package, "path": "./plugin"}]},
     }
     (root / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
-    (root / "infra" / "__main__.py").write_text(PROGRAM)
-    plugin = root / "plugin" / "pulumi-resource-notes"
-    command = shlex.join([sys.executable, "-m", "tests.engine.slow_notes"])
-    plugin.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {command} "$@"\n')
+    (root / "infra" / "__main__.py").write_text(program)
+    plugin = root / "plugin" / f"pulumi-resource-{package}"
+    plugin.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
     plugin.chmod(0o755)
-    return SmallProject(root, notes)
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this repository from anywhere."""
+    return ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", name, *arguments]
+
+
+def installed() -> Toolchain:
+    """Return the toolchain. Raises ToolchainError where it is not installed."""
+    found = toolchain.find().toolchain()
+    if found is None:
+        raise ToolchainError("the toolchain is not installed")
+    return found
+
+
+def session_of(environment: Environment, cloud: LocalCloud | None) -> Session:
+    """Open a project's environment with the toolchain that is installed."""
+    found = installed()
+    return Session(environment, found, cloud, open_stack(environment, found, cloud))
 
 
 def finish(process: "subprocess.Popen[str]") -> dict[str, Any]:

@@ -13,7 +13,8 @@ from tests.engine.small_platform import WHOLE, Account, SmallPlatform, make, pre
 from tests.localcloud.cloud import LocalAws
 from tests.localcloud.endpoint_ground import Serving
 
-pytestmark = pytest.mark.slow
+# A kill and an update for each point: minutes on a quiet machine, and more where others work too.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 KINDS = ("cli", "plugin")
 MOST_UPS = 300
 CHANGES = (

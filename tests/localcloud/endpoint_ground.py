@@ -144,10 +144,10 @@ class Serving:
         self.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=WAIT)
 
 
-def eventually(look: Callable[[], Any], *, attempts: int = 400) -> Any:
+def eventually(look: Callable[[], Any], *, attempts: int = 400, pause_seconds: float = 0.05) -> Any:
     """Look until something is there, at the pace of a busy service, and return it."""
     for _ in range(attempts):
         if found := look():
             return found
-        time.sleep(0.05)
+        time.sleep(pause_seconds)
     raise AssertionError("what was waited for did not come")

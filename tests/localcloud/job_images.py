@@ -74,16 +74,20 @@ def push(aws: LocalAws, crane: str, folder: Path, script: str) -> str:
 
 
 def wait_for(aws: LocalAws, kind: str, name: str) -> dict[str, Any]:
-    """Wait with boto3's own waiter for a job to end, however it ends, and describe it."""
-    client = aws.client("sagemaker")
-    member = f"{kind.capitalize()}JobName"
-    waiter = client.get_waiter(f"{kind}_job_completed_or_stopped")
+    """Wait for a job to end, however it ends, and describe it."""
+    return ended(aws.client("sagemaker"), kind, name, delay_seconds=0.1)
+
+
+def ended(sagemaker: Any, kind: str, name: str, *, delay_seconds: float) -> dict[str, Any]:
+    """Wait with boto3's own waiter, which looks 600 times, for a job to end, however it ends, and describe it."""
+    member = {f"{kind.capitalize()}JobName": name}
+    waiter = sagemaker.get_waiter(f"{kind}_job_completed_or_stopped")
     try:
-        waiter.wait(**{member: name}, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+        waiter.wait(**member, WaiterConfig={"Delay": delay_seconds, "MaxAttempts": 600})
     except Exception as error:
         if "terminal failure state" not in str(error):
             raise
-    described: dict[str, Any] = getattr(client, f"describe_{kind}_job")(**{member: name})
+    described: dict[str, Any] = getattr(sagemaker, f"describe_{kind}_job")(**member)
     return described
 
 

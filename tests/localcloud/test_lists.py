@@ -1,27 +1,15 @@
 """Lists of every kind: found by a part of the name, in order, in pages, and with no other list's token."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from benchmarks.crowd import DEFINITION
 from tests.localcloud.cloud import LocalAws, refusal
 from tests.localcloud.endpoint_ground import SERVER, Serving
 from tests.localcloud.job_images import ground
 
-STEP = {
-    "Name": "only",
-    "Type": "Processing",
-    "Arguments": {
-        "ProcessingResources": {
-            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-        },
-        "AppSpecification": {"ImageUri": "none"},
-        "RoleArn": "arn:aws:iam::000000000000:role/none",
-    },
-}
-DEFINITION = json.dumps({"Version": "2020-12-01", "Parameters": [], "Steps": [STEP]})
 # Operation, the response's member, and the member of an entry that holds its name.
 KINDS = {
     "models": ("list_models", "Models", "ModelName"),

@@ -78,31 +78,47 @@ def failure(root: Path) -> str:
     return (root / "opt/ml/output/failure").read_text()
 
 
-def test_a_script_is_told_what_the_toolkit_tells(root: Path) -> None:
-    """Protects the names, forms and values that scripts written for the vendor's containers read."""
-    lay_out(
-        root,
-        "jobs/train.py",
-        {"jobs/train.py": TELLS},
-        alpha=0.5,
-        name="two words",
-        n=3,
-        **{
-            "learning-rate": 1e-3,
-            "deep": {"b": 1, "a": 2},
-            "sagemaker_container_log_level": 10,
-            "flag": True,
-            "sagemaker_region": "eu-west-1",
-        },
-    )
+HYPERPARAMETERS = {
+    "alpha": 0.5,
+    "name": "two words",
+    "n": 3,
+    "learning-rate": 1e-3,
+    "deep": {"b": 1, "a": 2},
+    "sagemaker_container_log_level": 10,
+    "flag": True,
+    "sagemaker_region": "eu-west-1",
+}
+# What of these is the script's own.
+OWN_HYPERPARAMETERS = {
+    "alpha": 0.5,
+    "deep": {"a": 2, "b": 1},
+    "flag": True,
+    "learning-rate": 0.001,
+    "n": 3,
+    "name": "two words",
+}
+
+
+@pytest.fixture
+def told(root: Path) -> dict[str, Any]:
+    """What a script was told that trained with these hyperparameters."""
+    lay_out(root, "jobs/train.py", {"jobs/train.py": TELLS}, **HYPERPARAMETERS)
     ended = run(root)
     assert ended.returncode == 0, ended.stdout
     assert (root / "opt/ml/output/success").exists()
-    told = json.loads((root / "opt/ml/model/told.json").read_text())
+    found: dict[str, Any] = json.loads((root / "opt/ml/model/told.json").read_text())
+    return found
+
+
+def test_a_script_runs_in_its_folder_with_its_hyperparameters_as_arguments(root: Path, told: dict[str, Any]) -> None:
+    """Protects the order and form of the arguments that scripts written for the vendor's containers parse."""
     told_so = ["--alpha", "0.5", "--deep", "a=2,b=1", "--flag", "True", "--learning-rate", "0.001", "-n", "3"]
     assert told["arguments"] == [*told_so, "--name", "two words"]
     assert told["folder"] == str(root / "opt/ml/code")
-    found = told["variables"]
+
+
+def test_a_script_is_told_in_texts_what_the_toolkit_tells(root: Path, told: dict[str, Any]) -> None:
+    """Protects the names and values of variables that scripts written for the vendor's containers read as they are."""
     ml = root / "opt/ml"
     texts = {
         "SM_MODEL_DIR": str(ml / "model"),
@@ -128,7 +144,11 @@ def test_a_script_is_told_what_the_toolkit_tells(root: Path) -> None:
         "SAGEMAKER_JOB_NAME": "job-1",
         "SAGEMAKER_REGION": "eu-west-1",
     }
-    assert {name: found.get(name) for name in texts} == texts
+    assert {name: told["variables"].get(name) for name in texts} == texts
+
+
+def test_a_script_is_told_in_json_what_the_toolkit_tells(told: dict[str, Any]) -> None:
+    """Protects the names and values of variables that scripts written for the vendor's containers decode."""
     decoded = {
         "SM_CHANNELS": ["code", "train"],
         "SM_HOSTS": ["algo-1"],
@@ -136,14 +156,16 @@ def test_a_script_is_told_what_the_toolkit_tells(root: Path) -> None:
         "SM_USER_ARGS": told["arguments"],
         "SM_RESOURCE_CONFIG": RESOURCES,
         "SM_INPUT_DATA_CONFIG": {"train": CHANNEL, "code": CHANNEL},
-        "SM_HPS": {
-            "alpha": 0.5, "deep": {"a": 2, "b": 1}, "flag": True, "learning-rate": 0.001, "n": 3, "name": "two words"
-        },
-    }  # fmt: skip
-    assert {name: json.loads(found[name]) for name in decoded} == decoded
-    everything = json.loads(found["SM_TRAINING_ENV"])
-    assert everything["hyperparameters"] == decoded["SM_HPS"]
-    assert everything["channel_input_dirs"]["train"] == texts["SM_CHANNEL_TRAIN"]
+        "SM_HPS": OWN_HYPERPARAMETERS,
+    }
+    assert {name: json.loads(told["variables"][name]) for name in decoded} == decoded
+
+
+def test_a_script_is_told_everything_in_one_document(root: Path, told: dict[str, Any]) -> None:
+    """Protects SM_TRAINING_ENV, by which the vendor's toolkit hands all of it on at once."""
+    everything = json.loads(told["variables"]["SM_TRAINING_ENV"])
+    assert everything["hyperparameters"] == OWN_HYPERPARAMETERS
+    assert everything["channel_input_dirs"]["train"] == str(root / "opt/ml/input/data/train")
     assert everything["job_name"] == "job-1"
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,35 @@ def test_every_candidate_answers_exactly_as_the_loaded_model(
     assert [entry["late"] for entry in answer["predictions"]] == (direct >= use_case.threshold).tolist()
     assert [entry["event_id"] for entry in answer["predictions"]] == [row["event_id"] for row in rows]
     assert len(set(direct.tolist())) > 100
+
+
+def test_a_row_is_predicted_alike_whatever_rows_are_beside_it(
+    candidate: str, folders: dict[str, Path], use_case: UseCase
+) -> None:
+    """Requests that wait are predicted together: who else asks must not change a bit of an answer."""
+    model = model_file.load(folders[candidate] / "model.skops")
+    rows = matrix.from_table(made_up_flights(use_case, 200, 3), use_case)
+    alone = [matrix.probabilities(model, rows[[row]]).item() for row in range(len(rows))]
+    for together in (2, 7, 200):
+        starts = range(0, len(rows), together)
+        predicted = [matrix.probabilities(model, rows[start : start + together]) for start in starts]
+        assert np.concatenate(predicted).tolist() == alone
+
+
+def test_clients_at_once_each_get_the_predictions_of_their_own_rows(
+    server: Server, folders: dict[str, Path], use_case: UseCase, rows: list[Row]
+) -> None:
+    model = model_file.load(folders["hgb"] / "model.skops")
+    expected = matrix.probabilities(model, matrix.from_instances(rows, use_case)).tolist()
+
+    def ask(share: list[Row]) -> list[tuple[str, float]]:
+        with client(server) as asked:
+            answers = [asked.post("/invocations", json={"instances": [row]}).json() for row in share]
+        return [(answer["predictions"][0]["event_id"], answer["predictions"][0]["probability"]) for answer in answers]
+
+    with ThreadPoolExecutor(8) as clients:
+        told = dict(found for share in clients.map(ask, [rows[start::8] for start in range(8)]) for found in share)
+    assert told == dict(zip([row["event_id"] for row in rows], expected, strict=True))
 
 
 def test_the_answer_names_the_model(asked: httpx.Client, folders: dict[str, Path], rows: list[Row]) -> None:

@@ -1,14 +1,14 @@
 """Runs inline programs under the real Pulumi CLI, with a PULUMI_HOME and a state of the test's own."""
 
-import multiprocessing
 import os
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import platformdirs
 import pytest
 from pulumi import automation
+
+from tests import own_process
 
 Program = Callable[[], None]
 VERSION = "v3.259.0"
@@ -69,22 +69,12 @@ def attempt(engine: Engine, name: str, program: Program) -> str:
 
     It runs in a process of its own: the SDK leaves a thread and an open event loop when an inline program fails.
     """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_attempt, args=(engine, name, program, theirs))
-    process.start()
-    theirs.close()
-    with ours:
-        said = str(ours.recv())
-    process.join()
-    return said
+    return own_process.call(_attempt, engine, name, program, method="spawn")
 
 
-def _attempt(engine: Engine, name: str, program: Program, answer: Connection) -> None:
-    said = ""
+def _attempt(engine: Engine, name: str, program: Program) -> str:
     try:
         engine.stack(name, program).up()
     except automation.errors.CommandError as error:
-        said = str(error)
-    answer.send(said)
-    os._exit(0)
+        return str(error)
+    return ""

@@ -54,7 +54,15 @@ LEADS_AWAY = {
     "profile": ({"AWS_PROFILE": "production"}, "AWS_PROFILE=production"),
     "default-profile": ({"AWS_DEFAULT_PROFILE": "production"}, "AWS_DEFAULT_PROFILE=production"),
 }
-leads_away = pytest.mark.parametrize(("shell", "word"), LEADS_AWAY.values(), ids=LEADS_AWAY)
+
+
+@pytest.fixture(params=LEADS_AWAY.values(), ids=list(LEADS_AWAY))
+def led_away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A shell of the local cloud in which something leads past it; gives the word by which it is refused."""
+    shell, word = request.param
+    for name, value in {"AWS_ENDPOINT_URL": LOCAL, **shell}.items():
+        monkeypatch.setenv(name, value)
+    return str(word)
 
 
 def role() -> None:
@@ -160,15 +168,9 @@ def test_a_local_stack_is_refused_where_it_would_leave_this_machine(backend: Bac
     backend.refused(word, "refresh", "-s", "local-mine", "--yes", **shell)
 
 
-@leads_away
-def test_the_stand_in_refuses_whatever_leads_away(
-    monkeypatch: pytest.MonkeyPatch, shell: dict[str, str], word: str
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", LOCAL)
-    for name, value in shell.items():
-        monkeypatch.setenv(name, value)
+def test_the_stand_in_refuses_whatever_leads_away(led_away: str) -> None:
     plugin = AwsPlugin(VERSION)
-    assert any(word in failure.reason for failure in plugin.check_config({}))
+    assert any(led_away in failure.reason for failure in plugin.check_config({}))
     with pytest.raises(RefusedEndpoint, match="stand-in for local clouds only"):
         plugin.configure({})
 
@@ -192,17 +194,11 @@ def test_the_stand_in_takes_local_stacks_only(stack: str) -> None:
         plugin.check_stack(stack)
 
 
-@leads_away
-def test_the_program_refuses_a_local_stack_whatever_plugin_it_has(
-    monkeypatch: pytest.MonkeyPatch, shell: dict[str, str], word: str
-) -> None:
+def test_the_program_refuses_a_local_stack_whatever_plugin_it_has(led_away: str) -> None:
     """Plain `pulumi up` on a local stack in a shell of one's own would take the vendor's plugin to a real account."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", LOCAL)
-    for name, value in shell.items():
-        monkeypatch.setenv(name, value)
     with pytest.raises(pulumi.RunError, match="local-aws is a local environment, and nothing was changed") as raised:
         declare(lambda: runpy.run_path(str(ROOT / "infra" / "__main__.py"), run_name="__main__"), "local-aws")
-    assert word in str(raised.value)
+    assert led_away in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Which programs are taken: the toolchain's own first, then PATH's if they are new enough and whole."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from infra import toolchain
 from infra.errors import ToolchainError
-from infra.toolchain.found import own_bin
+from infra.toolchain.found import own_bin, probe_version
 from tests.toolchain.conftest import program, pulumi
 
 
@@ -56,6 +57,17 @@ def test_one_that_does_not_serve_is_rejected_with_the_reason(
 def test_one_that_does_not_start_is_rejected(cache: Path, path: Path) -> None:
     pulumi(path).write_text("#!/no/such/interpreter\n")
     assert "does not run" in toolchain.find().rejected[0]
+
+
+def test_asking_the_real_cli_for_its_version_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects the user's PULUMI_HOME: the CLI writes a log of each call there, even of `version`."""
+    found = toolchain.find().pulumi
+    if found is None:
+        pytest.skip("the toolchain is not installed: run ./stile first")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert probe_version(found.path) >= (3, 230, 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_uv_the_error_says_what_brings_it(cache: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,12 +64,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Command:
-    """What to run. `contained` says that argv starts a PID namespace, whose end takes the whole tree with it."""
+    """What to run.
+
+    Attributes:
+        contained: argv starts a PID namespace, whose end takes the whole tree with it.
+        begins: a file that is there once what prepares the namespace is done, right before the program starts.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
     contained: bool = False
+    begins: Path | None = None
 
 
 class JobProcess:
@@ -172,7 +178,12 @@ class JobProcess:
         self._after(self._limits.stop_grace_seconds, self._kill_tree)
 
     def _main(self) -> psutil.Process | None:
-        """Return the job's own first process: in a PID namespace the child of its init, None before there is one."""
+        """Return the job's own first process: in a PID namespace the child of its init, None before there is one.
+
+        What only prepares the namespace is none: it would take the signal along and end, and the program would start.
+        """
+        if self._command.begins is not None and not self._command.begins.exists():
+            return None
         try:
             process = psutil.Process(self.pid)
             if not self._command.contained:

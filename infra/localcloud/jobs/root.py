@@ -82,6 +82,11 @@ class Layout:
         """What the job finds and leaves at /."""
         return self.run / "root"
 
+    @property
+    def begins(self) -> Path:
+        """A file that is there once the root is mounted, right before the program starts."""
+        return self.run / "begins"
+
     def create(self) -> None:
         """Make the folders. Raises FileExistsError when the run has some already."""
         self.run.mkdir(parents=True, exist_ok=True)
@@ -159,8 +164,10 @@ def _in_namespace(layout: Layout, image: Image, program: Program, interpreter: I
         _link_interpreter(layout.files / PROGRAMS.lstrip("/"), interpreter)
     script = layout.run / "start.sh"
     script.write_text("\n".join(mount_script(layout, image, program, interpreter)) + "\n")
-    argv = (*UNSHARE, _tool("sh"), str(script), *program.argv)
-    return Command((_tool(argv[0]), *argv[1:]), _environment(image, program, PROGRAMS), layout.home, contained=True)
+    argv = (_tool(UNSHARE[0]), *UNSHARE[1:], _tool("sh"), str(script), *program.argv)
+    environment = _environment(image, program, PROGRAMS)
+    layout.begins.unlink(missing_ok=True)  # a server that ended is started again
+    return Command(argv, environment, layout.home, contained=True, begins=layout.begins)
 
 
 def mount_script(layout: Layout, image: Image, program: Program, interpreter: Interpreter) -> Iterator[str]:
@@ -190,6 +197,7 @@ def mount_script(layout: Layout, image: Image, program: Program, interpreter: In
         yield from _system_folders(image, layout, root)
         yield from _interpreter_mounts(interpreter, layout, root)
     inner = f"{_tool('unshare')} --root {_quoted(root)} --wd {shlex.quote(program.working_dir)} --"
+    yield f": > {_quoted(layout.begins)}"
     yield "set +e"
     yield f'{inner} "$@"'
     yield "exit $?"

@@ -13,7 +13,7 @@ from infra.providers.kit.tables import Call, Type, Wait
 from infra.providers.kit.values import Properties
 
 _FIRST_POLL_SECONDS = 0.05
-_LONGEST_POLL_SECONDS = 1.0
+_LONGEST_POLL_SECONDS = 0.25  # of a cloud on this machine
 
 
 class Calls(Reader):

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Final
 
 from infra.providers.kit.resource import PluginError
-from infra.providers.stile import layers, packages
+from infra.providers.stile import layers, layout, packages
 from infra.providers.stile.packages import PACKAGES_ROOT, Packages
 from infra.providers.stile.programs import Progress, crane, run
 from infra.providers.stile.registry import Repository
@@ -58,7 +59,7 @@ def push(recipe: Recipe, repository: Repository, progress: Progress, cancelled: 
         if not repository.digest(recipe.packages_tag):
             packed = packages.layer(recipe.packages, progress, cancelled)
             progress(f"pushing the packages layer, {packed.stat().st_size / 1e6:.0f} MB")
-            run(_append(recipe, repository, packed), cancelled=cancelled, env=env)
+            _push_packages(recipe, repository, packed, env, cancelled)
         progress("pushing the image")
         with tempfile.TemporaryDirectory(prefix="stile-code-") as folder:
             code = Path(folder, "code.tar")
@@ -68,6 +69,24 @@ def push(recipe: Recipe, repository: Repository, progress: Progress, cancelled: 
     if not pushed:
         raise PluginError(f"{repository.reference(recipe.tag)} was pushed, but the registry does not have it")
     return pushed
+
+
+def _push_packages(
+    recipe: Recipe, repository: Repository, packed: Path, env: Mapping[str, str], cancelled: Event
+) -> None:
+    """Push the image that the packages layer makes on the base; without a base it is made once, and kept."""
+    target = repository.reference(recipe.packages_tag)
+    kept = layout.folder(packed)
+    if recipe.base is None and kept.is_dir():
+        run([crane(), "push", kept, target], cancelled=cancelled, env=env)
+        return
+    run(_append(recipe, repository, packed), cancelled=cancelled, env=env)
+    pushed = repository.digest(recipe.packages_tag)
+    if recipe.base is None and pushed:
+        manifest, config = (
+            run([crane(), what, target], cancelled=cancelled, env=env) for what in ("manifest", "config")
+        )
+        layout.keep(packed, pushed, manifest, config)
 
 
 def _append(recipe: Recipe, repository: Repository, packed: Path) -> list[str | Path]:

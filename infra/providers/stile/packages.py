@@ -55,11 +55,16 @@ class Packages:
 
 def locked(project_root: Path, python_version: str, platform: str, cancelled: Event) -> Packages:
     """Read the lock file; takes some 30 ms. Raises ProgramError where there is none."""
+    requirements = _export(project_root, "requirements.txt", cancelled)
+    return Packages(project_root, requirements, python_version, platform)
+
+
+def _export(project_root: Path, form: str, cancelled: Event) -> str:
     command: list[str | Path] = [uv(), "export", "--frozen", "--offline", "--quiet", "--project", project_root]
-    command += ["--extra", "jobs", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate"]
+    command += ["--format", form, "--extra", "jobs", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate"]
     for package in _PRUNED:
         command += ["--prune", package]
-    return Packages(project_root, run(command, cancelled=cancelled, cwd=project_root), python_version, platform)
+    return run(command, cancelled=cancelled, cwd=project_root)
 
 
 def layer(packages: Packages, progress: Progress, cancelled: Event) -> Path:
@@ -93,8 +98,10 @@ def _make(packages: Packages, kept: Path, progress: Progress, cancelled: Event) 
 
 
 def _install(packages: Packages, target: Path, cancelled: Event) -> None:
-    listed = target.with_name("requirements.txt")
-    listed.write_text(packages.requirements)
+    # The same list with each file's address, as the lock has it: no index is asked, and what made this environment
+    # has brought the files already.
+    listed = target.with_name("pylock.toml")
+    listed.write_text(_export(packages.project_root, "pylock.toml", cancelled))
     command: list[str | Path] = [uv(), "pip", "install", "--quiet", "--target", target, "--requirements", listed]
     command += ["--no-deps", "--only-binary", ":all:", "--python-version", packages.python_version]
     command += ["--python-platform", PLATFORMS[packages.platform], "--no-compile-bytecode"]

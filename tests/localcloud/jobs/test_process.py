@@ -139,6 +139,36 @@ def test_a_stop_before_the_program_stands_ends_the_job(tmp_path: Path) -> None:
     assert sleeping("76505") == []
 
 
+def test_a_stop_while_the_root_is_prepared_starts_no_program(tmp_path: Path) -> None:
+    """Protects: what only prepares takes the signal along when it ends; the program would never hear of it."""
+    if probe(None) is not Mode.NAMESPACE:
+        pytest.skip("this machine gives no namespaces")
+    begins = tmp_path / "begins"
+    prepare = f"echo preparing; sh -c 'trap : TERM; sleep 0.5; sleep 0.5'; : > {begins}; \"$@\"; exit $?"
+    argv = (*UNSHARE, "sh", "-c", prepare, "init", "sleep", "76506")
+    command = Command(argv, {"PATH": os.environ["PATH"]}, tmp_path, contained=True, begins=begins)
+    lines: list[LogLine] = []
+    job = process.start(command, log_path=tmp_path / "log", sink=lines.append, limits=Limits(stop_grace_seconds=300))
+    wait_until(lambda: bool(lines))
+    job.stop()
+    assert job.wait(30) == Exit(128 + signal.SIGKILL, Ending.STOPPED)
+    assert sleeping("76506") == []
+
+
+def test_a_program_that_runs_in_a_prepared_root_hears_of_the_stop(tmp_path: Path) -> None:
+    if probe(None) is not Mode.NAMESPACE:
+        pytest.skip("this machine gives no namespaces")
+    begins = tmp_path / "begins"
+    polite = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(4)); print('ready'); time.sleep(600)"
+    argv = (*UNSHARE, "sh", "-c", f': > {begins}; "$@"; exit $?', "init", sys.executable, "-u", "-c", polite)
+    command = Command(argv, {"PATH": os.environ["PATH"]}, tmp_path, contained=True, begins=begins)
+    lines: list[LogLine] = []
+    job = process.start(command, log_path=tmp_path / "log", sink=lines.append)
+    wait_until(lambda: bool(lines))
+    job.stop()
+    assert job.wait(30) == Exit(4, Ending.STOPPED)
+
+
 @pytest.mark.slow
 def test_a_stop_at_any_moment_of_the_start_ends_the_job(start: Start) -> None:
     for hundredth in range(40):

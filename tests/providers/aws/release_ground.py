@@ -1,28 +1,23 @@
 """What a release under load stands on: a project of one endpoint, models of one word, and clients without pause."""
 
 import json
-import multiprocessing
-import os
-import shlex
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import failures, toolchain
+from infra import failures
 from infra.engine import Session
-from infra.engine.session import open_stack
-from infra.environments import ROOT, Environment
-from infra.errors import StileError, ToolchainError
+from infra.environments import Environment
+from infra.errors import StileError
 from infra.providers.install import install_stand_in
-from tests.engine.small_project import Watched
+from tests import own_process
+from tests.engine.small_project import Watched, installed, module, session_of, write_project
 from tests.localcloud.cloud import LocalAws
 from tests.localcloud.endpoint_ground import Serving
 
@@ -92,23 +87,10 @@ class Project:
 
     def up(self) -> str:
         """Run `up` in a process of its own, as the command is one; what it says if it fails, else nothing."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_up, args=(self, theirs))
-        process.start()
-        theirs.close()
-        with ours:
-            said = str(ours.recv())
-        process.join()
-        return said
+        return own_process.call(_up, self)
 
     def session(self) -> Session:
-        found = toolchain.find().toolchain()
-        if found is None:
-            raise ToolchainError("the toolchain is not installed")
-        cloud = self.serving.aws.cloud
-        return Session(self.environment, found, cloud, open_stack(self.environment, found, cloud))
+        return session_of(self.environment, self.serving.aws.cloud)
 
     @contextmanager
     def faults(self, text: str) -> Iterator[None]:
@@ -121,15 +103,12 @@ class Project:
             path.unlink()
 
 
-def _up(project: Project, answer: Any) -> None:
-    said = ""
+def _up(project: Project) -> str:
     try:
         failures.provision(project.session(), Watched())
     except StileError as error:
-        said = f"{error.message}\nfix: {error.fix}"
-    answer.send(said)
-    answer.close()
-    os._exit(0)
+        return f"{error.message}\nfix: {error.fix}"
+    return ""
 
 
 def register(serving: Serving) -> None:
@@ -150,26 +129,13 @@ def register(serving: Serving) -> None:
 
 def write(project: Project) -> None:
     """Write the project's files, and install its plugins."""
-    for folder in ("infra", "stacks", "plugin", ".stile/state", ".stile/local"):
-        (project.root / folder).mkdir(parents=True)
-    settings = {
-        "name": "small",
-        "runtime": "python",
-        "main": "infra",
-        "stackConfigDir": "stacks",
-        "plugins": {"providers": [{"name": "stile", "path": "./plugin"}]},
-    }
-    (project.root / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
     program = Path(__file__).with_name("release_program.py").read_text()
-    (project.root / "infra" / "__main__.py").write_text(program)
-    plugin = project.root / "plugin" / "pulumi-resource-stile"
-    command = shlex.join(["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "infra.providers.stile"])
-    plugin.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-    plugin.chmod(0o755)
-    found, home = toolchain.find().toolchain(), project.environment.pulumi_home
-    if found is None or home is None:
-        raise ToolchainError("the toolchain is not installed")
-    install_stand_in(found.pulumi, home)
+    write_project(project.root, program, "stile", module("infra.providers.stile"))
+    for folder in (".stile/state", ".stile/local"):
+        (project.root / folder).mkdir(parents=True)
+    home = project.environment.pulumi_home
+    assert home is not None
+    install_stand_in(installed().pulumi, home)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from infra.providers.stile import layers, packages, programs
+from infra.providers.stile import layers, layout, packages, programs
 from infra.providers.stile.assembly import Recipe, push, resolve_base
 from infra.providers.stile.registry import Repository
 from tests.providers.stile.small_project import serve_registry
@@ -40,6 +41,43 @@ def test_two_registries_get_the_same_digest(project: Path, registry: str, tmp_pa
     (tmp_path / "others").mkdir()
     with serve_registry(tmp_path / "others") as other:
         assert pushed(project, repository(other, "team/other")) == first
+
+
+def test_the_image_of_the_packages_is_worked_out_once(
+    project: Path, registry: str, fresh_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each local cloud begins with an empty registry; to append the layer again takes longer than to push it."""
+    first = pushed(project, repository(registry))
+    assert len(list((fresh_cache / "layers").glob("*.image"))) == 1
+    appends_not = tmp_path / "crane"
+    appends_not.write_text(f'#!/bin/sh\n[ "$1" != append ] && exec {programs.crane()} "$@"\n')
+    appends_not.chmod(0o755)
+    monkeypatch.setenv("STILE_CRANE", str(appends_not))
+    (tmp_path / "others").mkdir()
+    with serve_registry(tmp_path / "others") as other:
+        assert pushed(project, repository(other)) == first
+    layer = next((fresh_cache / "layers").glob("*.tar.gz"))
+    os.utime(layer, (1, 1))  # as if it was made anew
+    (tmp_path / "third").mkdir()
+    with serve_registry(tmp_path / "third") as third, pytest.raises(programs.ProgramError):
+        pushed(project, repository(third))
+
+
+def test_only_the_very_image_of_the_registry_is_kept(project: Path, registry: str, fresh_cache: Path) -> None:
+    """What is pushed later is what crane made, to the byte."""
+    target = repository(registry)
+    pushed(project, target)
+    (kept,) = (fresh_cache / "layers").glob("*.image")
+    shutil.rmtree(kept)
+    layer = next((fresh_cache / "layers").glob("*.tar.gz"))
+    tag = recipe(project).packages_tag
+    manifest, config = (crane(what, target.reference(tag)) for what in ("manifest", "config"))
+    digest = str(target.digest(tag))
+    assert not layout.keep(layer, digest, manifest, config + "\n")
+    assert not layout.keep(layer, digest, manifest + "\n", config)
+    assert not kept.exists()
+    assert layout.keep(layer, digest, manifest, config)
+    assert kept.is_dir()
 
 
 def test_the_image_carries_what_jobs_rely_on(project: Path, registry: str) -> None:

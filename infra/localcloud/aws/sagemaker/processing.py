@@ -7,10 +7,10 @@ from localstack.aws.api import RequestContext
 
 from infra.localcloud.aws.arns import sagemaker_arn
 from infra.localcloud.aws.failures import validation
-from infra.localcloud.aws.operations import Operations, Request
-from infra.localcloud.aws.paging import Listing
+from infra.localcloud.aws.operations import Request
 from infra.localcloud.aws.sagemaker.job_cloud import assume, begin, check_bucket, check_image, check_role
-from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, delete, echo, keep, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.job_operations import entry, operations
+from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, keep, refuse_unsupported
 from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.contract_sagemaker import PROCESSING_ROOT, processing_request
 
@@ -50,21 +50,6 @@ def describe(context: RequestContext, request: Request) -> dict[str, Any]:
     """DescribeProcessingJob."""
     record = JOBS.of(context).get(request["ProcessingJobName"])
     return {**_summary(record), **echo(record.request, ECHOED), **record.times("Processing")}
-
-
-def list_jobs(context: RequestContext, request: Request) -> dict[str, Any]:
-    """ListProcessingJobs."""
-    return LISTING.page(JOBS.of(context).all(), request)
-
-
-def stop_job(context: RequestContext, request: Request) -> None:
-    """StopProcessingJob."""
-    stop(JOBS.of(context).get(request["ProcessingJobName"]), "processing")
-
-
-def delete_job(context: RequestContext, request: Request) -> None:
-    """DeleteProcessingJob."""
-    delete(JOBS, context, request["ProcessingJobName"], "processing")
 
 
 def _inputs(request: Request) -> list[Mapping[str, Any]]:
@@ -112,27 +97,7 @@ def _problems(request: Request) -> Iterator[str]:
 def _summary(record: JobRecord) -> dict[str, Any]:
     result = record.result
     said = {"FailureReason": record.failure_reason, "ExitMessage": result.message if result else None}
-    times = record.times("Processing")
-    times.pop("ProcessingStartTime", None)
-    return {
-        "ProcessingJobName": record.name,
-        "ProcessingJobArn": record.arn,
-        "ProcessingJobStatus": record.status,
-        **times,
-        **{name: text for name, text in said.items() if text},
-    }
+    return {**entry("Processing", record), **{name: text for name, text in said.items() if text}}
 
 
-LISTING = Listing[JobRecord](
-    _summary,
-    "ProcessingJobSummaries",
-    sort_keys={"Status": lambda record: record.status},
-    status=lambda record: record.status,
-)
-OPERATIONS: Operations = {
-    "CreateProcessingJob": create,
-    "DeleteProcessingJob": delete_job,
-    "DescribeProcessingJob": describe,
-    "ListProcessingJobs": list_jobs,
-    "StopProcessingJob": stop_job,
-}
+OPERATIONS = operations("Processing", JOBS, create, describe, _summary)

@@ -15,18 +15,9 @@ class SageMakerStore(BaseStore):
 
     def __init__(self) -> None:
         self.tags = Tags()
-        self.models: Records[Any] = Records(
-            missing=lambda arn: validation(f'Could not find model "{arn}".'),
-            taken=lambda arn: validation(f'Cannot create already existing model "{arn}".'),
-        )
-        self.endpoint_configs: Records[Any] = Records(
-            missing=lambda arn: validation(f'Could not find endpoint configuration "{arn}".'),
-            taken=lambda arn: validation(f'Cannot create already existing endpoint configuration "{arn}".'),
-        )
-        self.endpoints: Records[Any] = Records(
-            missing=lambda arn: validation(f'Could not find endpoint "{arn}".'),
-            taken=lambda arn: validation(f'Cannot create already existing endpoint "{arn}".'),
-        )
+        self.models = _named_plainly("model")
+        self.endpoint_configs = _named_plainly("endpoint configuration")
+        self.endpoints = _named_plainly("endpoint")
         self.groups: Records[Any] = Records(
             missing=lambda arn: validation(f"ModelPackageGroup {arn} does not exist."),
             taken=lambda arn: validation(f"Model Package Group already exists: {arn}"),
@@ -43,6 +34,14 @@ class SageMakerStore(BaseStore):
             missing=lambda name: not_found(f"Tracking server {name} does not exist."),
             taken=lambda arn: conflict(f"A tracking server with this name already exists: {arn}"),
         )
+
+
+def _named_plainly(kind: str) -> Records[Any]:
+    """Return records of a kind whose refusals the vendor words alike."""
+    return Records(
+        missing=lambda arn: validation(f'Could not find {kind} "{arn}".'),
+        taken=lambda arn: validation(f'Cannot create already existing {kind} "{arn}".'),
+    )
 
 
 stores: AccountRegionBundle[SageMakerStore] = AccountRegionBundle("sagemaker", SageMakerStore)

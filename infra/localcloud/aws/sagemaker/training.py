@@ -9,10 +9,10 @@ from localstack.aws.api import RequestContext
 
 from infra.localcloud.aws.arns import sagemaker_arn
 from infra.localcloud.aws.failures import validation
-from infra.localcloud.aws.operations import Operations, Request
-from infra.localcloud.aws.paging import Listing
+from infra.localcloud.aws.operations import Request
 from infra.localcloud.aws.sagemaker.job_cloud import assume, begin, check_bucket, check_image, check_input, check_role
-from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, delete, echo, keep, refuse_unsupported, stop
+from infra.localcloud.aws.sagemaker.job_operations import entry, operations
+from infra.localcloud.aws.sagemaker.job_records import JobRecord, Jobs, echo, keep, refuse_unsupported
 from infra.localcloud.aws.sagemaker.store import store
 from infra.localcloud.jobs.contract_sagemaker import model_uri, training_request
 
@@ -91,21 +91,6 @@ def describe(context: RequestContext, request: Request) -> dict[str, Any]:
     return answer
 
 
-def list_jobs(context: RequestContext, request: Request) -> dict[str, Any]:
-    """ListTrainingJobs."""
-    return LISTING.page(JOBS.of(context).all(), request)
-
-
-def stop_job(context: RequestContext, request: Request) -> None:
-    """StopTrainingJob."""
-    stop(JOBS.of(context).get(request["TrainingJobName"]), "training")
-
-
-def delete_job(context: RequestContext, request: Request) -> None:
-    """DeleteTrainingJob."""
-    delete(JOBS, context, request["TrainingJobName"], "training")
-
-
 def _check_supported(request: Request) -> None:
     algorithm, resources = request.get("AlgorithmSpecification"), request.get("ResourceConfig")
     if not algorithm or not resources:
@@ -168,27 +153,7 @@ def _transitions(record: JobRecord) -> list[dict[str, Any]]:
 
 
 def _summary(record: JobRecord) -> Mapping[str, Any]:
-    times = record.times("Training")
-    times.pop("TrainingStartTime", None)
-    return {
-        "TrainingJobName": record.name,
-        "TrainingJobArn": record.arn,
-        "TrainingJobStatus": record.status,
-        "SecondaryStatus": record.secondary,
-        **times,
-    }
+    return {**entry("Training", record), "SecondaryStatus": record.secondary}
 
 
-LISTING = Listing[JobRecord](
-    _summary,
-    "TrainingJobSummaries",
-    sort_keys={"Status": lambda record: record.status},
-    status=lambda record: record.status,
-)
-OPERATIONS: Operations = {
-    "CreateTrainingJob": create,
-    "DeleteTrainingJob": delete_job,
-    "DescribeTrainingJob": describe,
-    "ListTrainingJobs": list_jobs,
-    "StopTrainingJob": stop_job,
-}
+OPERATIONS = operations("Training", JOBS, create, describe, _summary)
