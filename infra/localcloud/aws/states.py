@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FAULTS_NAME = "faults.toml"
+HELD_POLL_SECONDS = 0.05
 
 
 class FaultError(Exception):
@@ -25,6 +26,7 @@ class Transition:
         during, done, failed: the statuses while it lasts, after success, and after failure.
         delay_seconds: how long it lasts at least.
         fault: the reason for which it is to fail, None without an injected fault.
+        held: true as long as an injected fault holds it up.
     """
 
     during: str
@@ -32,6 +34,7 @@ class Transition:
     failed: str
     delay_seconds: float
     fault: str | None = None
+    held: Callable[[], bool] = lambda: False
 
     def run(self, work: Callable[[], None], ended: Callable[[str, str | None], None]) -> threading.Thread:
         """Do the work in a thread of its own, then tell the status that it ended in, and the reason if it failed.
@@ -46,6 +49,8 @@ class Transition:
         try:
             # Nobody signals the event: the delay is the fact that is emulated.
             threading.Event().wait(self.delay_seconds)
+            while self.held():
+                threading.Event().wait(HELD_POLL_SECONDS)  # the pace of reading the file
             self._give_in()
             work()
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the resource must show it and not hang
@@ -62,25 +67,27 @@ def transition(machine: str, action: str, name: str) -> Transition:
     """Return the transition of an action on the named resource, with the faults that were asked for.
 
     Faults stand in `faults.toml` in the local cloud's home (STILE_LOCAL_HOME), read anew each time:
-    `[[fault]]` with `machine`, `action`, `name` (a pattern, default `*`), and `reason` and/or `delay_seconds`.
+    `[[fault]]` with `machine`, `action`, `name` (a pattern, default `*`), and `reason`, `delay_seconds` and/or
+    `held = true`: it lasts until no such fault stands there any more.
     """
     facts = dict(_machines()[machine][action])
-    for fault in _faults():
-        wanted = (fault["machine"], fault["action"]) == (machine, action)
-        if wanted and fnmatch.fnmatchcase(name, fault.get("name", "*")):
-            facts["fault"] = fault.get("reason")
-            facts["delay_seconds"] = fault.get("delay_seconds", facts["delay_seconds"])
-    return Transition(**facts)
+    for fault in _faults_of(machine, action, name):
+        facts["fault"] = fault.get("reason")
+        facts["delay_seconds"] = fault.get("delay_seconds", facts["delay_seconds"])
+    return Transition(**facts, held=lambda: any(fault.get("held") for fault in _faults_of(machine, action, name)))
 
 
 def limit(machine: str, what: str, name: str) -> float:
     """Return a limit of a state machine for the named resource; a fault whose `action` it is may set `limit`."""
     found = _machines()[machine]["limits"][what]
-    for fault in _faults():
-        wanted = (fault["machine"], fault["action"]) == (machine, what)
-        if wanted and fnmatch.fnmatchcase(name, fault.get("name", "*")):
-            found = fault["limit"]
+    for fault in _faults_of(machine, what, name):
+        found = fault["limit"]
     return float(found)
+
+
+def _faults_of(machine: str, action: str, name: str) -> list[dict[str, Any]]:
+    wanted = [fault for fault in _faults() if (fault["machine"], fault["action"]) == (machine, action)]
+    return [fault for fault in wanted if fnmatch.fnmatchcase(name, fault.get("name", "*"))]
 
 
 @cache
