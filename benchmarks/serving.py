@@ -25,9 +25,10 @@ from benchmarks.measure import Row, median_ms, throughput
 from ml_jobs import matrix, model_file, serve
 from ml_jobs.use_cases import load
 
-ROUNDS = 7
 CLIENTS = 8
 ALONE, EACH = 50, 20  # requests a turn: of a client alone, and of each of several
+# A client's turn takes a tenth of a second, in which another program of the machine can double it: many turns.
+ROUNDS_ALONE, ROUNDS = 41, 7
 
 
 class Client:
@@ -120,7 +121,7 @@ def predict_alike(ours: Server, mlflows: Server) -> None:
 def compare(inside: Callable[[], float], ours: Server, bare: Server, mlflows: Server) -> Iterator[Row]:
     """Let all sides take turns, after a round that only warms them."""
     servers = ours, bare, mlflows
-    latencies = [[inside(), *(server.latency() for server in servers)] for _ in range(ROUNDS + 1)][1:]
+    latencies = [[inside(), *(server.latency() for server in servers)] for _ in range(ROUNDS_ALONE + 1)][1:]
     rates = [[server.rate() for server in servers] for _ in range(ROUNDS + 1)][1:]
     inside_ms, our_ms, bare_ms, mlflow_ms = zip(*latencies, strict=True)
     our_rate, bare_rate, mlflow_rate = zip(*rates, strict=True)

@@ -282,7 +282,7 @@ def test_a_rollback_can_be_made_to_last(serving: Serving, faults: Path) -> None:
     name = serving.endpoint(serving.config(("old", 1.0)))
     faults.write_text(
         f'[[fault]]\nmachine="endpoint"\naction="update"\nname="{name}"\nreason="no capacity"\n'
-        f'[[fault]]\nmachine="endpoint"\naction="rollback"\nname="{name}"\ndelay_seconds=2.0\n'
+        f'[[fault]]\nmachine="endpoint"\naction="rollback"\nname="{name}"\nheld=true\n'
     )
     serving.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=serving.config(("new", 1.0)))
 
@@ -292,6 +292,7 @@ def test_a_rollback_can_be_made_to_last(serving: Serving, faults: Path) -> None:
 
     assert eventually(rolling_back)["FailureReason"] == "no capacity"
     assert serving.invoke(name)["Body"]["word"] == "old"
+    faults.unlink()
     assert serving.settled(name)["EndpointStatus"] == "InService"
     serving.delete(name)
 

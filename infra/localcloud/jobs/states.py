@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FAULTS_NAME = "faults.toml"
+HELD_POLL_SECONDS = 0.05
 
 
 class FaultError(Exception):
@@ -25,6 +26,7 @@ class Transition:
         during, done, failed: the statuses while it lasts, after success, and after failure.
         delay_seconds: how long it lasts at least.
         fault: the reason for which it is to fail, None without an injected fault.
+        held: true as long as an injected fault holds it up.
     """
 
     during: str
@@ -32,11 +34,12 @@ class Transition:
     failed: str
     delay_seconds: float
     fault: str | None = None
+    held: Callable[[], bool] = lambda: False
 
     @property
     def is_instant(self) -> bool:
         """Whether nothing delays it."""
-        return self.delay_seconds == 0
+        return self.delay_seconds == 0 and not self.held()
 
     def run(self, work: Callable[[], None], ended: Callable[[str, str | None], None]) -> threading.Thread:
         """Do the work in a thread of its own, then tell the status that it ended in, and the reason if it failed.
@@ -60,6 +63,8 @@ class Transition:
         """Take the time that it takes; raises FaultError where a fault was asked for."""
         # Nobody signals the event: the delay is the fact that is emulated.
         threading.Event().wait(self.delay_seconds)
+        while self.held():
+            threading.Event().wait(HELD_POLL_SECONDS)  # the pace of reading the file
         if self.fault is not None:
             raise FaultError(self.fault)
 
@@ -78,13 +83,14 @@ class StateMachines:
         """Return the transition of an action on the named resource, with the faults that were asked for.
 
         Faults stand in `faults.toml` in the local cloud's home (STILE_LOCAL_HOME), read anew each time:
-        `[[fault]]` with `machine`, `action`, `name` (a pattern, default `*`), and `reason` and/or `delay_seconds`.
+        `[[fault]]` with `machine`, `action`, `name` (a pattern, default `*`), and `reason`, `delay_seconds` and/or
+        `held = true`: it lasts until no such fault stands there any more.
         """
         facts = dict(self._machines[machine][action])
         for fault in _faults(machine, action, name):
             facts["fault"] = fault.get("reason")
             facts["delay_seconds"] = fault.get("delay_seconds", facts["delay_seconds"])
-        return Transition(**facts)
+        return Transition(**facts, held=lambda: any(fault.get("held") for fault in _faults(machine, action, name)))
 
     def limit(self, machine: str, what: str, name: str) -> float:
         """Return a limit of a state machine for the named resource; a fault whose `action` it is may set `limit`."""

@@ -30,11 +30,11 @@ pytestmark = pytest.mark.slow
 
 # What is wrong with the model, the local cloud's faults beside it, and what `up` says first.
 BAD = {
-    "crashes": (CRASHES, '[[fault]]\nmachine="endpoint"\naction="rollback"\ndelay_seconds=2.0\n', "RollingBack"),
+    "crashes": (CRASHES, '[[fault]]\nmachine="endpoint"\naction="rollback"\nheld=true\n', "RollingBack"),
     "never-passes-its-ping": (
         NEVER_ANSWERS,
         '[[fault]]\nmachine="endpoint"\naction="health_check_seconds"\nlimit=2.0\n'
-        '[[fault]]\nmachine="endpoint"\naction="rollback"\ndelay_seconds=2.0\n',
+        '[[fault]]\nmachine="endpoint"\naction="rollback"\nheld=true\n',
         "RollingBack",
     ),
     # The rollback is over before the provider looks: it reports success, and only the check in the graph sees it.
@@ -64,8 +64,9 @@ def test_a_bad_release_costs_no_request_and_leaves_the_old_model_live(project: P
     old = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
     project.release(version)
     load = Load(project.serving.aws)
-    with project.faults(faults), load.running():
-        said = project.up()
+    with load.running():
+        with project.faults(faults):
+            said = project.up()
         settled = project.serving.settled(ENDPOINT)
     kept = configurations(project)
     sys.stdout.write(
