@@ -36,11 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneDemo(LoadFileScheduling):
-    """Workers get whole files, and one of them gets all that share the demo, which is then made once and in order."""
+    """Workers get whole files, and one of them all that share a cloud's demo, which is then made once and in order."""
 
     def _split_scope(self, nodeid: str) -> str:
         scope = super()._split_scope(nodeid)
-        return "tests/e2e" if scope.startswith("tests/e2e/") else scope
+        if not scope.startswith("tests/e2e/"):
+            return scope
+        return "the demo on gcp" if nodeid.endswith("[gcp]") else "the demo on aws"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneDemo:
