@@ -1,6 +1,7 @@
 """Protects Vertex AI's container contract: the addresses, variables and exit codes that the platform relies on."""
 
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import google_auth_httplib2
+import httplib2  # type: ignore[import-untyped]  # it ships no types
 import httpx
 import pytest
 
@@ -404,3 +407,21 @@ def test_a_local_cloud_never_sees_the_users_credentials(tmp_path: Path, monkeypa
     job = google_apis.credentials(local, {"GCE_METADATA_HOST": "127.0.0.1:9"})
     assert type(job).__module__.startswith("google.auth.compute_engine")
     assert google_apis.credentials("https://storage.googleapis.com", {}).refresh_token == "mine"
+
+
+def test_no_token_leaves_a_line_in_a_jobs_log(bucket: ground.Bucket, caplog: pytest.LogCaptureFixture) -> None:
+    """The library warns of a time limit whenever a job's account gets a token; that alone is left out."""
+    library = logging.getLogger("google_auth_httplib2")
+
+    def said() -> list[str]:
+        caplog.clear()
+        http = httplib2.Http()
+        google_auth_httplib2.Request(http)(f"{bucket.environment['STORAGE_EMULATOR_HOST']}/", timeout=3)
+        http.close()
+        library.warning("something else")
+        return [record.getMessage() for record in caplog.records if record.name == library.name]
+
+    library.removeFilter(google_apis._matters)
+    assert [one.partition(" ")[0] for one in said()] == ["httplib2", "something"]
+    with google_apis.client("storage", "v1"):
+        assert said() == ["something else"]
