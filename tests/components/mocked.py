@@ -145,9 +145,12 @@ class _Recorder(mocks.MockMonitor):
         return answer
 
 
-def declare(program: Callable[[], object], stack: str = "test-aws") -> Declared:
-    """Run a program to its end and return what it declared; raises what the program raises."""
-    declared = Declared()
+def declare(program: Callable[[], object], stack: str = "test-aws", declared: Declared | None = None) -> Declared:
+    """Run a program to its end and return what it declared; raises what the program raises.
+
+    What it declares until then is in `declared`, if that is given.
+    """
+    declared = Declared() if declared is None else declared
     settings.reset_options()  # or the stack of the run before would stay the root
     mocks.set_mocks(_Answers(), project="stile", stack=stack, monitor=_Recorder(declared))
 
