@@ -112,22 +112,23 @@ class GoogleLookups:
 
     def _deployment(self, endpoint: str) -> str | None:
         """Find the deployment to an endpoint: it has a model, or gets one; its id is the endpoint's."""
-        try:
-            serves = self.ask("aiplatform.v1", "projects.locations.endpoints.get", {"name": endpoint})
-        except CallFailed as error:
-            if not error.means(("404",)):
-                raise
-            return None
-        return endpoint if serves.get("deployedModels") or self._is_deploying(endpoint) else None
+        serves = self._found("projects.locations.endpoints.get", endpoint)
+        is_used = bool(serves.get("deployedModels")) or self._is_deploying(endpoint)
+        return endpoint if is_used else None
 
     def _is_deploying(self, endpoint: str) -> bool:
+        found = self._found("projects.locations.endpoints.operations.list", endpoint)
+        return any(not operation.get("done") for operation in found.get("operations", ()))
+
+    def _found(self, operation: str, endpoint: str) -> Mapping[str, Any]:
+        """Return what Vertex AI says of an endpoint; nothing where there is none."""
         try:
-            found = self.ask("aiplatform.v1", "projects.locations.endpoints.operations.list", {"name": endpoint})
+            found: Mapping[str, Any] = self.ask("aiplatform.v1", operation, {"name": endpoint})
         except CallFailed as error:
             if not error.means(("404",)):
                 raise
-            return False
-        return any(not operation.get("done") for operation in found.get("operations", ()))
+            return {}
+        return found
 
     def _listed(self, table: tables.Type, known: Inputs, taken: Collection[str]) -> str | None:
         """Find the newest that is called so and is nobody's."""

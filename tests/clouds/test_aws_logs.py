@@ -72,7 +72,7 @@ def test_what_is_older_can_be_left_out(logs: Any, local_aws: LocalAws) -> None:
     job = local_aws.name("job")
     write(logs, GROUP, f"{job}/algo-1-1", "old", at_ms=NOW_MS - 3_600_000)
     write(logs, GROUP, f"{job}/algo-1-1", "new")
-    since = datetime.now(UTC) - timedelta(minutes=30)
+    since = datetime.fromtimestamp(NOW_MS / 1000, UTC) - timedelta(minutes=30)
     assert texts(AwsLog(logs, f"processing-job/{job}", since).read()) == ["new"]
     assert texts(AwsLog(logs, f"processing-job/{job}", since).tail(10)) == ["new"]
 

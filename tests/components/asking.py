@@ -119,3 +119,13 @@ def _with(wanted: Changes, cloud: str) -> dict[str, Any]:
     for path, value in wanted.items():
         config = changed(config, path, value)
     return config
+
+
+def values(declared: Declared, type_: str, key: str) -> list[Any]:
+    """One property of every resource of a type; None where it is not set."""
+    return [made.inputs.get(key) for made in declared.all(type_)]
+
+
+def own_roles(cloud: str) -> Mapping[str, str]:
+    """The existing role of each kind, by its name in the configuration."""
+    return {role: EXISTING[cloud]["role"].format(role) for role in ROLES}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.features import Feature
-from tests.components.asking import BASE, EMAIL, EXISTING, ROLES, STEPS, URL, Sign
+from tests.components.asking import BASE, EMAIL, EXISTING, STEPS, URL, Sign, own_roles, values
 from tests.components.configs import SHA256
 from tests.components.mocked import RANDOM, Declared
 
@@ -14,12 +14,7 @@ NAME = "stile-test-aws-flight-delays"
 IN_ACCOUNT = "us-east-1:123456789012"
 TOPIC = f"arn:aws:sns:{IN_ACCOUNT}:stile-test-aws-alarms"
 EXISTS = EXISTING["aws"]
-OURS = {role: EXISTS["role"].format(role) for role in ROLES}
-
-
-def values(declared: Declared, type_: str, key: str) -> list[Any]:
-    """One property of every resource of a type; None where it is not set."""
-    return [made.inputs.get(key) for made in declared.all(type_)]
+OURS = own_roles("aws")
 
 
 def definitions(declared: Declared) -> list[str]:

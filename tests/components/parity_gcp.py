@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from components.features import Feature
-from tests.components.asking import BASE, EMAIL, EXISTING, ROLES, STEPS, URL, Sign
+from tests.components.asking import BASE, EMAIL, EXISTING, STEPS, URL, Sign, own_roles, values
 from tests.components.configs import SHA256
 from tests.components.mocked import RANDOM, Declared, Made
 
@@ -15,12 +15,7 @@ NAME = "stile-test-gcp-flight-delays"
 IN_PROJECT = "projects/our-project"
 TOPIC = f"{IN_PROJECT}/topics/stile-test-gcp-alarms"
 EXISTS = EXISTING["gcp"]
-OURS = {role: EXISTS["role"].format(role) for role in ROLES}
-
-
-def values(declared: Declared, type_: str, key: str) -> list[Any]:
-    """One property of every resource of a type; None where it is not set."""
-    return [made.inputs.get(key) for made in declared.all(type_)]
+OURS = own_roles("gcp")
 
 
 def objects(declared: Declared, stage: str) -> list[Made]:

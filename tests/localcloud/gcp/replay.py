@@ -42,11 +42,6 @@ class Request:
     method: str | None
     answered: int
 
-    @property
-    def is_storage(self) -> bool:
-        """Whether it is for Cloud Storage."""
-        return self.path.startswith("/storage/")
-
 
 def recorded() -> Iterator[Request]:
     """Yield the recorded requests in their order."""
