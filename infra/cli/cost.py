@@ -29,16 +29,16 @@ def command(
     from infra.cost.book import read_book
     from infra.cost.estimate import estimate
     from infra.cost.model import cost_model
-    from infra.cost.plan import plan_of
+    from infra.cost.plan import plan
     from infra.cost.usage import read_usage, usage_path
 
     if markdown and json:
         raise UsageError("--markdown and --json both want stdout", fix="leave one of them out")
     found = find_environment(environment)
     config = read_config(found.config_path)
-    plan = plan_of(found, with_releases(config) if released else config)
-    usage = read_usage(usage_path(found.root, found.name), plan.models)
-    estimated = estimate(plan, usage, read_book(), cost_model(plan.cloud))
+    planned = plan(found.name, with_releases(config) if released else config)
+    usage = read_usage(usage_path(found.root, found.name), planned.models)
+    estimated = estimate(planned, usage, read_book(), cost_model(planned.cloud))
     if json:
         console.emit("cost", report.document(estimated))
         return

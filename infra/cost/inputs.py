@@ -64,7 +64,7 @@ class Inputs:
 
     def filled(self, text: str) -> str:
         """Return a text with the inputs that it names in braces, in lower case; raises NotKnownError."""
-        return _FIELD.sub(lambda match: str(self.known(match[1])).lower(), text)
+        return _FIELD.sub(lambda match: _word(self.known(match[1])), text)
 
     def matches(self, path: str, allowed: Sequence[str]) -> bool:
         """Return whether an input has one of some values, compared as text; raises NotKnownError if it is unknown."""

@@ -7,7 +7,6 @@ from typing import Any
 from components.naming import Naming
 from components.platform import Resolved
 from components.spec import Spec
-from infra.environments import Environment, read_config
 from infra.graph import Graph, Resource
 
 PIPELINE = "stile:index:Pipeline"
@@ -40,22 +39,17 @@ class Plan:
         return max(owners, key=len, default=None) if rest != resource.name else None
 
 
-def plan(environment: Environment) -> Plan:
-    """Return what an environment's configuration declares; no engine, plugin, network or account.
+def plan(environment: str, config: Mapping[str, Any]) -> Plan:
+    """Return what a configuration declares for an environment: no engine, plugin, network or account.
 
     Raises:
         ConfigError: the configuration is wrong.
     """
-    return plan_of(environment, read_config(environment.config_path))
-
-
-def plan_of(environment: Environment, config: Mapping[str, Any]) -> Plan:
-    """Return what a configuration declares for an environment; raises ConfigError."""
     from infra.offline import declared_by
     from infra.program import define, read, resolved
 
-    spec = read(environment.name, config)
-    graph = declared_by(lambda: define(environment.name, config), environment.name, config)
+    spec = read(environment, config)
+    graph = declared_by(lambda: define(environment, config), environment, config)
     return planned(spec, resolved(spec), graph)
 
 
