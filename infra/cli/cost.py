@@ -3,6 +3,7 @@
 import copy
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -39,14 +40,15 @@ def command(
     planned = plan(found.name, with_releases(config) if released else config)
     usage = read_usage(usage_path(found.root, found.name), planned.models)
     estimated = estimate(planned, usage, read_book(), cost_model(planned.cloud))
+    today = datetime.now(tz=UTC).date()
     if json:
-        console.emit("cost", report.document(estimated))
+        console.emit("cost", report.document(estimated, today))
         return
     if markdown:
-        sys.stdout.write(report.markdown(estimated))
+        sys.stdout.write(report.markdown(estimated, today))
         return
     console.terminal().print(report.table(estimated))
-    for remark in report.remarks(estimated):
+    for remark in report.remarks(estimated, today):
         console.say(f"  {remark}")
     console.say(f"{found.name} will cost {report.total(estimated)}")
 

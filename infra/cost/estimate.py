@@ -10,7 +10,7 @@ from infra.cost.exact import exactly
 from infra.cost.inputs import Inputs, NotKnownError
 from infra.cost.model import INPUT, USAGE, CostModel, Line
 from infra.cost.plan import Plan
-from infra.cost.usage import Figure, Usage, figure
+from infra.cost.usage import Figure, Usage, figure, written
 from infra.graph import Resource
 from infra.stages import stage_of
 
@@ -136,7 +136,10 @@ class _Pricing:
         if line.unknown:
             yield self._unknown(resource, line, sku, line.unknown)
             return
-        quantity = self._quantity(line, item, self._plan.model_of(resource))
+        model = self._plan.model_of(resource)
+        if line.idle and self._figure(line.idle, model) == 0:
+            line = line.model_copy(update={"what": f"{line.what}, idle: nobody asks"})
+        quantity = self._quantity(line, item, model)
         if isinstance(quantity, str):
             yield self._unknown(resource, line, sku, quantity)
             return
@@ -150,16 +153,20 @@ class _Pricing:
         product = Decimal(1)
         for factor in line.quantity:
             if factor.startswith(USAGE):
-                found = figure(self._usage, factor.removeprefix(USAGE), model)
-                self.figures[found.path] = found
-                if found.value is None:
-                    return f"the usage {found.path} is unknown"
-                value = found.value
+                value = self._figure(factor.removeprefix(USAGE), model)
+                if value is None:
+                    return f"the usage {written(factor.removeprefix(USAGE), model)} is unknown"
             else:
                 value = item.number(factor.removeprefix(INPUT)) if factor.startswith(INPUT) else Decimal(factor)
             with exactly():
                 product *= value
         return product
+
+    def _figure(self, path: str, model: str | None) -> Decimal | None:
+        """Return a figure of the usage, and keep that the estimate rests on it."""
+        found = figure(self._usage, path, model)
+        self.figures[found.path] = found
+        return found.value
 
     def _machine(self, resource: Resource, line: Line, sku: str, item: Inputs, quantity: Decimal) -> Iterator[Charge]:
         """Yield a machine's cores and memory; one unknown line if the book has not both, or nobody knows its size."""

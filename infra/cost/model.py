@@ -57,6 +57,7 @@ class Line(Part):
         unless: it is not charged if one of these inputs has one of these values.
         differ: it is charged only if these two inputs differ.
         machine: how a machine is priced by its parts.
+        idle: the figure of the usage that says whether anybody asks: where it is 0, the line says that it is idle.
         unknown: why it cannot be priced, where that is so.
     """
 
@@ -70,6 +71,7 @@ class Line(Part):
     unless: Mapping[str, Values] = {}
     differ: tuple[str, str] | None = None
     machine: Machine | None = None
+    idle: str | None = None
     unknown: str | None = None
 
 

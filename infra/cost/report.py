@@ -1,21 +1,24 @@
 """An estimate as people and scripts read it: a table, Markdown for a pull request, one JSON object."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
 
 from components.stages import STAGES
+from infra.cost.book import UNDATED
 from infra.cost.estimate import Charge, Estimate
 from infra.cost.exact import text
 
 CENT = Decimal("0.01")
+STALE_DAYS = 365
 MARKS = {"exact": "", "derived": "derived", "unverified": "unverified"}
 
 
-def document(estimate: Estimate) -> dict[str, Any]:
-    """Return an estimate for scripts: amounts are exact, and text."""
+def document(estimate: Estimate, today: date) -> dict[str, Any]:
+    """Return an estimate for scripts: amounts are exact, and text; `today` is the day against which prices age."""
     plan = estimate.plan
     return {
         "environment": plan.environment,
@@ -27,6 +30,7 @@ def document(estimate: Estimate) -> dict[str, Any]:
         "unknown": [_unknown(one) for one in ordered(estimate.unknown)],
         "free": [vars(one) for one in estimate.free],
         "usage": [_figure(path, estimate) for path in sorted(estimate.figures)],
+        "remarks": list(remarks(estimate, today)),
     }
 
 
@@ -116,7 +120,7 @@ def _short(quantity: Decimal) -> str:
     return text(quantity) if len(text(quantity)) <= 8 else f"{quantity:.4g}"
 
 
-def remarks(estimate: Estimate) -> Iterator[str]:
+def remarks(estimate: Estimate, today: date) -> Iterator[str]:
     """Yield what a reader of the total must know: unknown lines with reasons, assumptions, prices not to be trusted."""
     for one in ordered(estimate.unknown):
         yield f"unknown: {one.urn.rsplit('::', 1)[-1]}, {one.what}: {one.unknown}"
@@ -127,9 +131,22 @@ def remarks(estimate: Estimate) -> Iterator[str]:
     doubtful = [one for one in estimate.charges if one.price and one.price.confidence == "unverified"]
     if doubtful:
         yield f"{len(doubtful)} of {len(estimate.charges)} lines have a price that nobody verified"
+    yield from _aged(estimate, today)
 
 
-def markdown(estimate: Estimate) -> str:
+def _aged(estimate: Estimate, today: date) -> Iterator[str]:
+    """Yield how old the prices are, where some are old; one of a month or a year counts from its first day."""
+    told = [one.price.date for one in estimate.charges if one.price]
+    dates = [date.fromisoformat(f"{text}-01-01"[:10]) for text in told if text != UNDATED]
+    old = [one for one in dates if (today - one).days > STALE_DAYS]
+    if old:
+        oldest = f"the oldest, of {min(old)}, is {(today - min(old)).days} days old"
+        yield f"{len(old)} of {len(told)} lines have a price more than a year old; {oldest}"
+    if len(dates) < len(told):
+        yield f"{len(told) - len(dates)} of {len(told)} lines have a price without a date"
+
+
+def markdown(estimate: Estimate, today: date) -> str:
     """Return the report for a pull request."""
     plan = estimate.plan
     lines = [f"### Cost of {plan.environment}: {total(estimate)}", ""]
@@ -138,7 +155,7 @@ def markdown(estimate: Estimate) -> str:
     lines += ["", "| stage | what | sku | quantity | unit | price | a month | price of |"]
     lines += ["|---|---|---|---:|---|---:|---:|---|"]
     lines += ["| " + " | ".join(_escaped(cell) for cell in cells) + " |" for cells in _cells(estimate)]
-    lines += ["", *(f"- {_escaped(remark)}" for remark in remarks(estimate))]
+    lines += ["", *(f"- {_escaped(remark)}" for remark in remarks(estimate, today))]
     return "\n".join(lines) + "\n"
 
 

@@ -132,16 +132,16 @@ def figure(usage: Usage, path: str, model: str | None) -> Figure:
         KeyError: there is no such figure.
     """
     part, name = path.split(".")
-    if part == "models":
-        owner: Part = usage.models.get(model or "", Model())
-        written = f"models.{model}.{name}"
-        is_given = model in usage.models and name in owner.model_fields_set
-    else:
-        owner = getattr(usage, part)
-        written, is_given = path, part in usage.model_fields_set and name in owner.model_fields_set
+    owner: Part = usage.models.get(model or "", Model()) if part == "models" else getattr(usage, part)
     if name not in type(owner).model_fields:
         raise KeyError(path)
-    return Figure(written, getattr(owner, name), not is_given)
+    return Figure(written(path, model), getattr(owner, name), name not in owner.model_fields_set)
+
+
+def written(path: str, model: str | None) -> str:
+    """Return how a figure's path is written in the file: that of a model's has the model's name in it."""
+    part, name = path.split(".")
+    return f"{part}.{model}.{name}" if part == "models" else path
 
 
 def usage_path(root: Path, environment: str) -> Path:

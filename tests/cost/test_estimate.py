@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.cost.hand import MODEL, priced
 
 HERE = Path(__file__).parent
 USAGE = HERE / "usage.yaml"
+TODAY = date(2026, 11, 23)
 # Without a price of the whole machine, its cores and memory have theirs.
 PRICED_BY_PARTS = ("e2-standard-2",)
 
@@ -57,7 +59,7 @@ def test_another_program_finds_the_same_to_the_last_digit(
 ) -> None:
     """Every line with its quantity, price and amount, every unknown line, and the total."""
     plan = plans[name]
-    found = report.document(of(plan, book, read_usage(USAGE, plan.models)))
+    found = report.document(of(plan, book, read_usage(USAGE, plan.models)), TODAY)
     other = recomputed(plan, tmp_path)
     lines = [
         (one["urn"], one["sku"], one["unit"], *(Fraction(one[key]) for key in ("quantity", "price_usd", "monthly_usd")))
@@ -87,7 +89,7 @@ def test_a_deleted_price_makes_its_lines_unknown(plans: dict[str, Plan], book: P
         if price.sku not in ("e2 core", "e2 memory"):  # one without the other is no price of a machine
             assert less.total_monthly_usd == gone
         assert report.total(less).startswith("at least ")
-        assert report.document(less)["is_at_least"] is True
+        assert report.document(less, TODAY)["is_at_least"] is True
 
 
 def test_a_machine_without_a_price_is_priced_by_its_parts(plans: dict[str, Plan], book: PriceBook) -> None:
@@ -185,10 +187,54 @@ def test_no_amount_is_rounded(plans: dict[str, Plan], book: PriceBook) -> None:
     """The total is the sum of the lines' amounts as they are written."""
     plan = plans["gcp-dev"]
     usage = Usage(models={"flight-delays": Model(runs=Decimal("0.1"), training_hours=Decimal("0.000000000000000001"))})
-    found = report.document(of(plan, book, usage))
+    found = report.document(of(plan, book, usage), TODAY)
     amounts = [Fraction(one["monthly_usd"]) for one in found["lines"]]
     assert sum(amounts) == Fraction(found["total_monthly_usd"])
     assert all(
         Fraction(one["quantity"]) * Fraction(one["price_usd"]) == Fraction(one["monthly_usd"]) for one in found["lines"]
     )
     assert max(len(one["monthly_usd"]) for one in found["lines"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("cloud", "type_", "inputs"),
+    [
+        (
+            "aws",
+            "aws:sagemaker/endpointConfiguration:EndpointConfiguration",
+            {"productionVariants": [{"instanceType": "ml.m5.large", "initialInstanceCount": 1}]},
+        ),
+        (
+            "gcp",
+            "stile:endpoint:EndpointDeployment",
+            {"deployedModels": [{"machineType": "n1-standard-4", "minReplicas": 1.0, "maxReplicas": 1.0}]},
+        ),
+    ],
+)
+def test_an_idle_endpoint_says_so(book: PriceBook, cloud: str, type_: str, inputs: dict[str, Any]) -> None:
+    """Machines that nobody asks cost as much, on a line of their own; unknown requests are not taken for none."""
+    found = {
+        requests: priced(book, cloud, type_, inputs, {"models": {MODEL: {"requests": requests}}})
+        for requests in (0, 1, "unknown")
+    }
+    whats = {requests: found[requests].charges[0].what for requests in found}
+    assert whats == {0: "machines, idle: nobody asks", 1: "machines", "unknown": "machines"}
+    assert len({one.charges[0].monthly_usd for one in found.values()}) == 1
+
+
+def test_old_prices_are_said_with_their_age(plans: dict[str, Plan], book: PriceBook) -> None:
+    """Exactly a year is not old; a day more is; what has no date is counted."""
+    plan = plans["aws-dev"]
+    dated = [replace(one, date="2025-11-23") for one in book.prices]
+    found = of(plan, PriceBook(dated))
+    assert not any("year old" in remark for remark in report.remarks(found, TODAY))
+    tomorrow = list(report.remarks(found, date(2026, 11, 24)))
+    count = len(found.charges)
+    assert (
+        f"{count} of {count} lines have a price more than a year old; the oldest, of 2025-11-23, is 366 days old"
+        in tomorrow
+    )
+    partly = of(plan, PriceBook(replace(one, date="2023-12" if one.service == "KMS" else "undated") for one in dated))
+    said = list(report.remarks(partly, TODAY))
+    assert f"2 of {count} lines have a price more than a year old; the oldest, of 2023-12-01, is 1088 days old" in said
+    assert f"{count - 2} of {count} lines have a price without a date" in said
