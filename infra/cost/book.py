@@ -58,6 +58,9 @@ class PriceBook:
     def __init__(self, prices: Iterable[Price]) -> None:
         self.prices = tuple(prices)
         self._found = {(one.cloud, one.service, one.sku, one.region): one for one in self.prices}
+        self._regions: dict[tuple[str, str, str], list[Price]] = {}
+        for one in self.prices:
+            self._regions.setdefault((one.cloud, one.service, one.sku), []).append(one)
 
     def find(self, cloud: str, service: str, sku: str, region: str) -> Price | None:
         """Return the price in a region, else the one that holds in every region, else None: no other region's."""
@@ -66,7 +69,7 @@ class PriceBook:
 
     def elsewhere(self, cloud: str, service: str, sku: str, region: str) -> Price | None:
         """Return the price of the region whose name is nearest: to be named, never to be used."""
-        others = [one for one in self.prices if (one.cloud, one.service, one.sku) == (cloud, service, sku)]
+        others = self._regions.get((cloud, service, sku), [])
         return max(others, key=lambda one: (_shared(one.region, region), one.region), default=None)
 
 

@@ -8,7 +8,7 @@ from components.machines import machine_types
 from infra.cost.book import Price, PriceBook, counts
 from infra.cost.exact import exactly
 from infra.cost.inputs import Inputs, NotKnownError
-from infra.cost.model import INPUT, USAGE, CostModel, Line
+from infra.cost.model import INPUT, USAGE, CostModel, Line, ResourceType
 from infra.cost.plan import Plan
 from infra.cost.usage import Figure, Usage, figure, written
 from infra.graph import Resource
@@ -89,15 +89,13 @@ def estimate(plan: Plan, usage: Usage, book: PriceBook, model: CostModel) -> Est
     pricing = _Pricing(plan, usage, book)
     free: list[Free] = []
     charges: list[Charge] = []
-    for resource in plan.graph.resources:
-        row = model.get(resource.type)
-        if row is None or row.unknown is not None:
-            reason = row.unknown if row and row.unknown else "the cost model has no row for this type"
-            charges.append(pricing.unpriced(resource, resource.type, reason))
-        elif row.free is not None:
-            free.append(Free(resource.urn, resource.type, row.free, row.source or ""))
-        for line in row.lines if row else ():
-            charges += pricing.charges(resource, line, Inputs(resource.inputs, row.defaults if row else {}))
+    with exactly():
+        for resource in plan.graph.resources:
+            row = model.get(resource.type)
+            if row is not None and row.free is not None:
+                free.append(Free(resource.urn, resource.type, row.free, row.source or ""))
+            else:
+                charges += pricing.resource(resource, row)
     priced = tuple(one for one in charges if not one.unknown)
     unknown = tuple(one for one in charges if one.unknown)
     return Estimate(plan, priced, unknown, tuple(free), pricing.figures)
@@ -109,8 +107,22 @@ class _Pricing:
     def __init__(self, plan: Plan, usage: Usage, book: PriceBook) -> None:
         self._plan, self._usage, self._book = plan, usage, book
         self.figures: dict[str, Figure] = {}
+        self._stages: dict[str, str] = {}
 
-    def charges(self, resource: Resource, line: Line, inputs: Inputs) -> Iterator[Charge]:
+    def resource(self, resource: Resource, row: ResourceType | None) -> Iterator[Charge]:
+        """Yield the charges of a resource that is not free; unknown is one whose type has no lines."""
+        if row is None or row.unknown is not None:
+            reason = row.unknown if row and row.unknown else "the cost model has no row for this type"
+            yield Charge(
+                resource.urn, self._stage(resource), self._plan.cloud, self._plan.region, resource.type, "", "", "",
+                unknown=reason,
+            )  # fmt: skip
+            return
+        inputs = Inputs(resource.inputs, row.defaults)
+        for line in row.lines:
+            yield from self._line(resource, line, inputs)
+
+    def _line(self, resource: Resource, line: Line, inputs: Inputs) -> Iterator[Charge]:
         """Yield the charges of a line: one, or one for each item of a list, or one for each part of a machine."""
         try:
             items = inputs.items(line.each) if line.each else [inputs]
@@ -122,12 +134,6 @@ class _Pricing:
                 yield from self._item(resource, line, item)
             except NotKnownError as error:
                 yield self._unknown(resource, line, line.sku, str(error))
-
-    def unpriced(self, resource: Resource, what: str, reason: str) -> Charge:
-        """Return the unknown line of a resource whose type has no price."""
-        return Charge(
-            resource.urn, stage_of(resource.urn), self._plan.cloud, self._plan.region, what, "", "", "", unknown=reason
-        )
 
     def _item(self, resource: Resource, line: Line, item: Inputs) -> Iterator[Charge]:
         if not _applies(line, item):
@@ -158,8 +164,7 @@ class _Pricing:
                     return f"the usage {written(factor.removeprefix(USAGE), model)} is unknown"
             else:
                 value = item.number(factor.removeprefix(INPUT)) if factor.startswith(INPUT) else Decimal(factor)
-            with exactly():
-                product *= value
+            product *= value
         return product
 
     def _figure(self, path: str, model: str | None) -> Decimal | None:
@@ -179,13 +184,11 @@ class _Pricing:
         if size is None or self._find(line.service, core) is None or self._find(line.service, memory) is None:
             yield self._charge(resource, line, sku, line.unit, quantity)
             return
-        with exactly():
-            yield self._charge(resource, line, core, parts.core_unit, quantity * size.cpus)
-            yield self._charge(resource, line, memory, parts.memory_unit, quantity * Decimal(str(size.memory_gib)))
+        yield self._charge(resource, line, core, parts.core_unit, quantity * size.cpus)
+        yield self._charge(resource, line, memory, parts.memory_unit, quantity * Decimal(str(size.memory_gib)))
 
     def _charge(self, resource: Resource, line: Line, sku: str, unit: str, quantity: Decimal) -> Charge:
-        with exactly():
-            units = quantity / counts()[unit]
+        units = quantity / counts()[unit]
         price = self._find(line.service, sku)
         if price is None:
             return self._unknown(resource, line, sku, self._missing(line.service, sku), units)
@@ -193,7 +196,7 @@ class _Pricing:
             return self._unknown(resource, line, sku, f"it is sold by {price.unit}, and counted by {unit}", units)
         return Charge(
             resource.urn,
-            stage_of(resource.urn),
+            self._stage(resource),
             self._plan.cloud,
             self._plan.region,
             line.what,
@@ -203,6 +206,13 @@ class _Pricing:
             units,
             price,
         )
+
+    def _stage(self, resource: Resource) -> str:
+        """Return a resource's stage, which its parents' types say: there are few of them, and many resources."""
+        parents = resource.urn.split("::", 3)[2]
+        if parents not in self._stages:
+            self._stages[parents] = stage_of(resource.urn)
+        return self._stages[parents]
 
     def _find(self, service: str, sku: str) -> Price | None:
         return self._book.find(self._plan.cloud, service, sku, self._plan.region)
@@ -217,7 +227,7 @@ class _Pricing:
     ) -> Charge:
         return Charge(
             resource.urn,
-            stage_of(resource.urn),
+            self._stage(resource),
             self._plan.cloud,
             self._plan.region,
             line.what,
