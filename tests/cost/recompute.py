@@ -95,6 +95,7 @@ def gcp_server(inputs: dict[str, Any], use: Usage) -> Iterator[Item]:
 def gcp_runs(inputs: dict[str, Any], use: Usage) -> Iterator[Item]:
     service, runs = "Vertex AI custom training", use("models.runs")
     yield "Vertex AI Pipelines", "pipeline run execution fee", "run", runs
+    yield "Vertex AI Pipelines", "launcher", "node-hour", runs
     training = runs * number(inputs["candidates"]) * use("models.training_hours")
     for machine, hours in (
         (inputs["trainingMachine"], training),
