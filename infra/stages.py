@@ -1,5 +1,6 @@
 """The stages of a platform as its state has them: what each is in its cloud, and whether it is there."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -128,8 +129,17 @@ def _called(resource: Mapping[str, Any]) -> str:
     outputs = resource.get("outputs", {})
     if "digest" in outputs:
         return str(outputs["digest"])[:DIGEST]
-    known = outputs.get("displayName") or outputs.get("name") or outputs.get("bucket") or resource["id"]
-    return str(known)
+    known = _title(outputs) or outputs.get("displayName") or outputs.get("name") or outputs.get("bucket")
+    return str(known or resource["id"])
+
+
+def _title(outputs: Mapping[str, Any]) -> str:
+    """Return the name of a dashboard of Cloud Monitoring: it is in its body, and its id is a number of Google's."""
+    try:
+        body = json.loads(outputs.get("dashboardJson", "{}"))
+    except (TypeError, ValueError):  # encrypted in the state, or still unknown
+        return ""
+    return str(body.get("displayName", "")) if isinstance(body, dict) else ""
 
 
 def stage_of(urn: str) -> str:

@@ -16,8 +16,6 @@ from ml_jobs.contracts.addresses import is_loopback
 from ml_jobs.errors import JobError
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-# With each new token it warns that it cannot set a time limit, which nobody asked for.
-logging.getLogger("google_auth_httplib2").setLevel(logging.ERROR)
 RETRIES = 5
 """How often a request is sent again after an error of the server or the network, each time after a longer pause."""
 
@@ -39,7 +37,16 @@ def client(service: str, version: str, environ: Mapping[str, str] | None = None)
     document = json.loads(get_static_doc(service, version))
     # Not by `client_options`: uploads go to the document's own address, whatever those say.
     document["rootUrl"] = f"{endpoint.rstrip('/')}/"
+    logging.getLogger("google_auth_httplib2").addFilter(_matters)  # a second time adds nothing
     return build_from_document(document, credentials=credentials(endpoint, env))
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Leave out what is said with each token of a job's account: that a time limit, google-auth's own, is not kept.
+
+    It comes several times in each log, and hid the reason of a failure, which is the last of it.
+    """
+    return "does not support per-request timeout" not in record.getMessage()
 
 
 def endpoint_of(service: str, environ: Mapping[str, str]) -> str:

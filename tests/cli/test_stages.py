@@ -9,7 +9,7 @@ from infra.stages import SHOWN, stage_of, stages
 PREFIX = "urn:pulumi:local-aws::stile::stile:index:Platform"
 
 
-def resource(stage: str, token: str = "", **outputs: str) -> dict[str, Any]:
+def resource(stage: str, token: str = "", **outputs: Any) -> dict[str, Any]:
     """A resource of a stage; without a token the stage's component."""
     kind = f"stile:index:{stage}"
     if not token:
@@ -36,13 +36,21 @@ def test_one_is_named_and_several_are_counted() -> None:
 def test_each_cloud_is_told_in_its_own_words() -> None:
     """What both call alike is told of the one that is there."""
     policy = resource("Monitoring", "gcp:monitoring/alertPolicy:AlertPolicy")
-    dashboard = resource("Monitoring", "gcp:monitoring/dashboard:Dashboard")
+    body = '{"displayName": "stile-flights", "mosaicLayout": {}}'
+    dashboard = resource("Monitoring", "gcp:monitoring/dashboard:Dashboard", dashboardJson=body)
     endpoint = resource("Endpoint", "gcp:vertex/aiEndpoint:AiEndpoint", name="123456789", displayName="stile-flights")
     said = found(policy, policy, dashboard, endpoint, resource("Registry"))
-    assert said["monitoring"] == ("there", "dashboard the-id, 2 alert policies")
+    assert said["monitoring"] == ("there", "dashboard stile-flights, 2 alert policies")
     assert said["endpoint"] == ("there", "Vertex AI endpoint stile-flights")
     assert said["registry"] == ("there", "models that begin with their first version; no resource of its own")
     assert found(resource("Monitoring", "aws:cloudwatch/dashboard:Dashboard"))["monitoring"][1] == "dashboard the-id"
+
+
+@pytest.mark.parametrize("body", [{"ciphertext": "x"}, "", "[]", "{}"])
+def test_a_dashboard_whose_body_names_none_is_told_by_its_id(body: Any) -> None:
+    """A body may be encrypted in the state."""
+    dashboard = resource("Monitoring", "gcp:monitoring/dashboard:Dashboard", dashboardJson=body)
+    assert found(dashboard)["monitoring"] == ("there", "dashboard the-id")
 
 
 def test_before_the_first_release_there_is_rightly_no_endpoint() -> None:

@@ -1,5 +1,6 @@
 """A program run under Pulumi's mocks: what it declared, with URNs as the real engine makes them."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,6 +13,8 @@ from tests.components.google import COMPUTED, IDS, LOCATION, PROJECT
 ACCOUNT, REGION = "123456789012", "us-east-1"
 RANDOM = "0a1b2c3"
 STACK = "pulumi:pulumi:Stack"
+# Of all programs run here: the SDK keeps threads in it, and loops in those.
+_LOOP = asyncio.new_event_loop()
 
 # Types to which the provider gives a name when the program gives none, and the property that takes it.
 _NAMED_BY_PROVIDER = {
@@ -145,11 +148,13 @@ class _Recorder(mocks.MockMonitor):
         return answer
 
 
-def declare(program: Callable[[], object], stack: str = "test-aws") -> Declared:
-    """Run a program to its end and return what it declared; raises what the program raises."""
-    declared = Declared()
+def declare(program: Callable[[], object], stack: str = "test-aws", declared: Declared | None = None) -> Declared:
+    """Run a program to its end and return what it declared; raises what the program raises.
+
+    What it declares until then is in `declared`, if that is given.
+    """
+    declared = Declared() if declared is None else declared
     settings.reset_options()  # or the stack of the run before would stay the root
-    mocks.set_mocks(_Answers(), project="stile", stack=stack, monitor=_Recorder(declared))
 
     def run() -> None:
         # Nothing is returned: the runtime waits for every output by itself, and cannot wait for one inside another.
@@ -157,5 +162,7 @@ def declare(program: Callable[[], object], stack: str = "test-aws") -> Declared:
         stack = cast("Any", settings.get_root_resource())
         pulumi.Output.from_input(stack.outputs).apply(declared.outputs.update)
 
+    asyncio.set_event_loop(_LOOP)  # a test before may have taken this thread's away, as asyncio.run does
+    mocks.set_mocks(_Answers(), project="stile", stack=stack, monitor=_Recorder(declared))
     mocks.test(run)()  # type: ignore[no-untyped-call]
     return declared

@@ -50,22 +50,6 @@ def test_without_a_time_to_watch_nothing_is_watched(released: Declared) -> None:
     assert "deploymentConfig" not in released.one("sagemaker/endpoint:Endpoint").inputs
 
 
-def test_a_canary_takes_its_share_and_its_time(deploy: Deploy) -> None:
-    declared = deploy(
-        full(
-            release=RELEASE,
-            endpoint={"instances": {"min": 2}},
-            rollout={"canary_percent": 10, "bake_seconds": 300},
-        )
-    )
-    policy = declared.one("sagemaker/endpoint:Endpoint").inputs["deploymentConfig"]["blueGreenUpdatePolicy"]
-    assert policy["trafficRoutingConfiguration"] == {
-        "type": "CANARY",
-        "waitIntervalInSeconds": 300,
-        "canarySize": {"type": "CAPACITY_PERCENT", "value": 10},
-    }
-
-
 def test_captured_requests_go_to_the_data_bucket_encrypted(released: Declared) -> None:
     """SageMaker adds `/<endpoint>/<variant>/yyyy/mm/dd/hh` by itself."""
     capture = released.one("EndpointConfiguration").inputs["dataCaptureConfig"]

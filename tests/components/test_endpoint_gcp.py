@@ -108,12 +108,6 @@ def test_the_container_finds_its_variables_by_what_vertex_tells_it(released: Dec
     }
 
 
-def test_captured_requests_lose_what_is_masked(deploy: Deploy) -> None:
-    declared = deploy(full("gcp", release=RELEASE, endpoint={"capture": {"share": 0.2, "mask": ["origin", "dest"]}}))
-    assert variables(declared)["STILE_CAPTURE_SHARE"] == "0.2"
-    assert variables(declared)["STILE_CAPTURE_MASK"] == "origin,dest"
-
-
 def test_a_share_of_zero_captures_nothing(deploy: Deploy) -> None:
     declared = deploy(full("gcp", release=RELEASE, endpoint={"capture": {"share": 0}}))
     assert not [name for name in variables(declared) if "CAPTURE" in name]
@@ -123,13 +117,6 @@ def test_alarms_stop_a_rollout_that_is_watched(deploy: Deploy) -> None:
     declared = deploy(full("gcp", release=RELEASE, rollout={"bake_seconds": 60, "alarms": ["latency"]}))
     rollout = declared.one("EndpointDeployment").inputs["rollout"]
     assert rollout == {"bakeSeconds": 60, "alarms": [f"projects/our-project/alertPolicies/{NAME}-latency"]}
-
-
-def test_a_canary_needs_no_second_instance(deploy: Deploy) -> None:
-    """On Vertex AI it is a share of the requests; on SageMaker one of the instances."""
-    declared = deploy(full("gcp", release=RELEASE, rollout={"canary_percent": 10, "bake_seconds": 300}))
-    rollout = declared.one("EndpointDeployment").inputs["rollout"]
-    assert (rollout["canaryPercent"], rollout["bakeSeconds"], len(rollout["alarms"])) == (10, 300, 2)
 
 
 def test_without_a_time_to_watch_nothing_is_watched(released: Declared) -> None:

@@ -35,6 +35,10 @@ class Version:
 class Vendor(Protocol):
     """One cloud, as its vendor's clients see it."""
 
+    @property
+    def client(self) -> Callable[..., Any]:
+        """Returns the client of a service, on Google Cloud of a version of its API."""
+
     def read(self, uri: str) -> bytes:
         """An object's bytes."""
 
@@ -52,6 +56,15 @@ class Vendor(Protocol):
 
     def ask(self, endpoint: str, rows: Rows) -> list[dict[str, Any]]:
         """The predictions of one request."""
+
+    def executions(self, pipeline: str) -> list[str]:
+        """The runs of a pipeline."""
+
+    def has_begun(self, execution: str) -> bool:
+        """Whether a job of a run was started."""
+
+    def is_stopped(self, execution: str) -> bool:
+        """Whether a run was stopped, and has ended."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -128,6 +141,21 @@ class Aws:
         predictions: list[dict[str, Any]] = json.loads(answer["Body"].read())["predictions"]
         return predictions
 
+    def executions(self, pipeline: str) -> list[str]:
+        """The pipeline's executions."""
+        listed = self.client("sagemaker").list_pipeline_executions(PipelineName=pipeline)
+        return [one["PipelineExecutionArn"] for one in listed["PipelineExecutionSummaries"]]
+
+    def has_begun(self, execution: str) -> bool:
+        """A step names its job."""
+        listed = self.client("sagemaker").list_pipeline_execution_steps(PipelineExecutionArn=execution)
+        return any("Metadata" in step for step in listed["PipelineExecutionSteps"])
+
+    def is_stopped(self, execution: str) -> bool:
+        """By the execution's status."""
+        described = self.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=execution)
+        return bool(described["PipelineExecutionStatus"] == "Stopped")
+
     def close(self) -> None:
         """Each call's client is its own."""
 
@@ -137,16 +165,17 @@ class Google:
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._place = f"projects/{variables['GOOGLE_CLOUD_PROJECT']}/locations/{variables['GOOGLE_CLOUD_LOCATION']}"
 
     def client(self, service: str, version: str = "v1") -> Any:
         """The client of a service."""
-        if service not in self._clients:
+        key = (service, version)
+        if key not in self._clients:
             variables = self._variables
             token = variables["CLOUDSDK_AUTH_ACCESS_TOKEN"]
-            self._clients[service] = google_client(variables["STILE_GCP_ENDPOINT"], service, version, token)
-        return self._clients[service]
+            self._clients[key] = google_client(variables["STILE_GCP_ENDPOINT"], service, version, token)
+        return self._clients[key]
 
     def close(self) -> None:
         """Close the connections."""
@@ -206,6 +235,21 @@ class Google:
         )
         predictions: list[dict[str, Any]] = answer["predictions"]
         return predictions
+
+    def executions(self, pipeline: str) -> list[str]:
+        """The pipeline jobs; the demo has one pipeline."""
+        listed = self._vertex.pipelineJobs().list(parent=self._place).execute(num_retries=RETRIES)
+        return [job["name"] for job in listed.get("pipelineJobs", ())]
+
+    def has_begun(self, execution: str) -> bool:
+        """A task runs."""
+        described = self._vertex.pipelineJobs().get(name=execution).execute(num_retries=RETRIES)
+        return any(task["state"] == "RUNNING" for task in described.get("jobDetail", {}).get("taskDetails", ()))
+
+    def is_stopped(self, execution: str) -> bool:
+        """By the job's state."""
+        described = self._vertex.pipelineJobs().get(name=execution).execute(num_retries=RETRIES)
+        return bool(described["state"] == "PIPELINE_STATE_CANCELLED")
 
 
 VENDORS: Mapping[str, Callable[[Mapping[str, str]], Vendor]] = {"aws": Aws, "gcp": Google}

@@ -75,6 +75,6 @@ sys.exit(failed[0] if failed else 0)
 
 
 def test_routes_are_compiled_whole_when_services_are_asked_for_at_once() -> None:
-    """A Python before 3.11.8 fails here without the lock: one answer in some ten thousand was 500."""
+    """A Python before 3.11.8 fails here without the lock; an endpoint under load once answered 500 for it."""
     done = subprocess.run([PYTHON, "-c", PARSING, "locked"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

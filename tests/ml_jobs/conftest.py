@@ -1,16 +1,19 @@
-"""A small real sample: one day in nine of the year's flights, and what the jobs make of it."""
+"""What the jobs' tests share: a small real sample of flights, what the jobs make of it, and a bucket of Google's."""
 
 import zipfile
+from collections.abc import Iterator
 from importlib.metadata import files
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from ml_jobs.contracts import vertex_job
 from ml_jobs.ingest import ingest
 from ml_jobs.settings import Settings
 from ml_jobs.train import TrainRequest, train_candidate
 from ml_jobs.use_cases import UseCase, load
+from tests.ml_jobs import cloud_storage
 
 EVERY_DAYS = 9
 
@@ -99,3 +102,19 @@ def models(workspace: Path, features: Path, use_case: UseCase) -> Path:
         request = TrainRequest(candidate)
         train_candidate(use_case, settings(workspace), request, features, workspace / "models" / candidate)
     return workspace / "models"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cloud_storage.Bucket]:
+    with cloud_storage.bucket(tmp_path_factory.mktemp("storage")) as made:
+        yield made
+
+
+@pytest.fixture
+def bucket(served: cloud_storage.Bucket, monkeypatch: pytest.MonkeyPatch) -> cloud_storage.Bucket:
+    """The bucket, which this process finds as a job does."""
+    for name in ("CLOUDSDK_AUTH_ACCESS_TOKEN", "GCE_METADATA_HOST", "STILE_GCP_ENDPOINT", vertex_job.INPUT_URIS):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in served.environment.items():
+        monkeypatch.setenv(name, value)
+    return served

@@ -1,50 +1,32 @@
 """Protects Vertex AI's container contract: the addresses, variables and exit codes that the platform relies on."""
 
 import json
+import logging
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
+import google_auth_httplib2
+import httplib2  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from ml_jobs.artifacts import file_sha256, read_json
-from ml_jobs.contracts import addresses, cloud_storage, google_apis, vertex, vertex_job
-from ml_jobs.errors import JobError, ModelDigestError
+from ml_jobs.contracts import cloud_storage, google_apis, vertex
+from ml_jobs.errors import JobError
 from ml_jobs.use_cases import UseCase
 from tests.ml_jobs import cloud_storage as ground
 from tests.ml_jobs.serving import (
     LIMIT_SECONDS,
-    client,
     environment,
-    instances,
     made_up_flights,
-    save_model,
-    started,
 )
 
 JOB = {"CLOUD_ML_JOB_ID": "1234", "CLOUD_ML_PROJECT_ID": "100000000000"}
 ASKED = ("--use_case=flight_delays", "--candidate=logistic", "--seed=11", "--shuffle_labels=false")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ground.Bucket]:
-    with ground.bucket(tmp_path_factory.mktemp("storage")) as made:
-        yield made
-
-
-@pytest.fixture
-def bucket(served: ground.Bucket, monkeypatch: pytest.MonkeyPatch) -> ground.Bucket:
-    """The bucket, which this process finds as a job does."""
-    for name in ("CLOUDSDK_AUTH_ACCESS_TOKEN", "GCE_METADATA_HOST", "STILE_GCP_ENDPOINT", vertex_job.INPUT_URIS):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in served.environment.items():
-        monkeypatch.setenv(name, value)
-    return served
 
 
 @pytest.fixture(scope="module")
@@ -271,114 +253,6 @@ def test_the_image_runs_nothing_else(bucket: ground.Bucket, tmp_path: Path) -> N
     assert (ended.returncode, ended.stdout) == (1, "error: the image runs train or run or serve, not evaluate\n")
 
 
-def test_serve_answers_under_the_routes_that_the_platform_names(
-    bucket: ground.Bucket, use_case: UseCase, tmp_path: Path
-) -> None:
-    """An answer holds predictions alone: the platform puts the model's name and version beside them."""
-    digest = save_model(use_case, "hgb", tmp_path / "model")
-    bucket.put_folder("served", tmp_path / "model")
-    route = "/v1/endpoints/1/deployedModels/2"
-    variables = environment(
-        **bucket.environment,
-        AIP_HTTP_PORT="0",
-        AIP_STORAGE_URI=bucket.uri("served"),
-        AIP_PREDICT_ROUTE=f"{route}:predict",
-        AIP_HEALTH_ROUTE=route,
-        STILE_GCP_ENDPOINT="http://127.0.0.1:4567",
-        STILE_CLOUD="gcp",
-        STILE_USE_CASE="flight_delays",
-        STILE_MODEL_SHA256=digest,
-    )
-    rows = instances(made_up_flights(use_case, 5, 4), use_case)
-    with started("container", ["serve"], variables, tmp_path) as running, client(running) as asked:
-        assert httpx.URL(running.url()).host == "127.0.0.1"
-        assert asked.get(route).status_code == 200
-        answer = asked.post(f"{route}:predict", json={"instances": rows}).json()
-        refused = asked.post(f"{route}:predict", json={"instances": []})
-        own = asked.post("/invocations", json={"instances": rows}).json()
-    assert answer.keys() == {"predictions"}
-    assert len(answer["predictions"]) == 5
-    assert own["predictions"] == answer["predictions"]
-    assert own["model"]["sha256"] == digest
-    assert (refused.status_code, refused.json()["error"]["path"]) == (400, "instances")
-
-
-def settings(bucket: ground.Bucket, tmp_path: Path, content: str) -> dict[str, str]:
-    """A container's variables with these settings of its deployment in the bucket."""
-    (tmp_path / "serving" / "12").mkdir(parents=True)
-    (tmp_path / "serving" / "12" / "34.json").write_text(content)
-    bucket.put_folder("serving", tmp_path / "serving")
-    told = {"STILE_SERVING_URI": bucket.uri("serving"), "AIP_ENDPOINT_ID": "12", "AIP_DEPLOYED_MODEL_ID": "34"}
-    return {**bucket.environment, **told, "STILE_MODEL_VERSION": "of the image"}
-
-
-def test_a_deployments_variables_stand_over_its_versions(
-    bucket: ground.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Vertex AI gives a deployment none of its own; one that somebody else made goes on with its version's."""
-    environ = settings(bucket, tmp_path, '{"STILE_MODEL_VERSION": "3", "STILE_CAPTURE_SHARE": "0.2"}')
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    found = vertex.deployed(environ)
-    assert (found["STILE_MODEL_VERSION"], found["STILE_CAPTURE_SHARE"]) == ("3", "0.2")
-    assert vertex.deployed({**environ, "AIP_DEPLOYED_MODEL_ID": "35"})["STILE_MODEL_VERSION"] == "of the image"
-    assert vertex.deployed({**environ, "STILE_SERVING_URI": ""})["STILE_MODEL_VERSION"] == "of the image"
-
-
-@pytest.mark.parametrize(("content", "told"), [("{", "is not JSON"), ('{"PORT": 1}', "each a text"), ("[]", "object")])
-def test_settings_that_are_none_are_told(
-    bucket: ground.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, told: str
-) -> None:
-    environ = settings(bucket, tmp_path, content)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(JobError, match=f"serving/12/34.json .*{told}"):
-        vertex.deployed(environ)
-
-
-def test_serve_ends_where_the_registered_model_is_not_there(
-    bucket: ground.Bucket, use_case: UseCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    digest = save_model(use_case, "hgb", tmp_path / "model")
-    bucket.put_folder("wrong", tmp_path / "model")
-    monkeypatch.setenv("AIP_STORAGE_URI", bucket.uri("wrong"))
-    monkeypatch.setenv("STILE_USE_CASE", "flight_delays")
-    monkeypatch.setenv("STILE_MODEL_SHA256", "cd" * 32)
-    with pytest.raises(ModelDigestError) as raised:
-        vertex.serve([])
-    assert digest in str(raised.value)
-    assert "cd" * 32 in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("variables", "message"),
-    [
-        ({}, "AIP_STORAGE_URI and STILE_USE_CASE is not set"),
-        (
-            {"AIP_STORAGE_URI": "gs://b/m", "STILE_USE_CASE": "flight_delays", "AIP_HTTP_PORT": "80a"},
-            "AIP_HTTP_PORT is '80a'",
-        ),
-    ],
-)
-def test_serve_needs_its_variables(variables: Mapping[str, str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(JobError, match=message):
-        vertex.serve([])
-
-
-@pytest.mark.parametrize(
-    ("variables", "host"),
-    [
-        ({}, "0.0.0.0"),
-        ({"STILE_GCP_ENDPOINT": "http://127.0.0.1:4567"}, "127.0.0.1"),
-        ({"STILE_GCP_ENDPOINT": "https://us-central1-aiplatform.googleapis.com"}, "0.0.0.0"),
-    ],
-)
-def test_a_local_cloud_is_served_on_loopback_only(variables: Mapping[str, str], host: str) -> None:
-    assert addresses.bind_host(variables, vertex.ENDPOINT) == host
-
-
 @pytest.mark.parametrize(
     ("service", "variables", "endpoint"),
     [
@@ -404,3 +278,21 @@ def test_a_local_cloud_never_sees_the_users_credentials(tmp_path: Path, monkeypa
     job = google_apis.credentials(local, {"GCE_METADATA_HOST": "127.0.0.1:9"})
     assert type(job).__module__.startswith("google.auth.compute_engine")
     assert google_apis.credentials("https://storage.googleapis.com", {}).refresh_token == "mine"
+
+
+def test_no_token_leaves_a_line_in_a_jobs_log(bucket: ground.Bucket, caplog: pytest.LogCaptureFixture) -> None:
+    """The library warns of a time limit whenever a job's account gets a token; that alone is left out."""
+    library = logging.getLogger("google_auth_httplib2")
+
+    def said() -> list[str]:
+        caplog.clear()
+        http = httplib2.Http()
+        google_auth_httplib2.Request(http)(f"{bucket.environment['STORAGE_EMULATOR_HOST']}/", timeout=3)
+        http.close()
+        library.warning("something else")
+        return [record.getMessage() for record in caplog.records if record.name == library.name]
+
+    library.removeFilter(google_apis._matters)
+    assert [one.partition(" ")[0] for one in said()] == ["httplib2", "something"]
+    with google_apis.client("storage", "v1"):
+        assert said() == ["something else"]

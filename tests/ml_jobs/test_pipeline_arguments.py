@@ -14,7 +14,7 @@ from infra.localcloud.jobs.custom_job_kfp import custom_job
 from infra.localcloud.jobs.definition_kfp import parse
 from ml_jobs.contracts import candidate, vertex
 
-DEFINITION = Path(__file__).parents[1] / "components" / "golden" / "pipeline.json"
+DEFINITION = Path(__file__).parents[1] / "components" / "golden" / "aws" / "pipeline.json"
 JOBS = ("ingest", "validate", "evaluate", "govern", "register")
 
 

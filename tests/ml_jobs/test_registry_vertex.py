@@ -12,6 +12,7 @@ from ml_jobs.settings import read_settings
 from tests.localcloud import cloud as aws_ground
 from tests.localcloud.gcp import cloud as gcp_ground
 from tests.localcloud.gcp.vertex.ground import Ground, ground
+from tests.localcloud.gcp.vertex.test_keys import AGENT, ROLE, new_key
 
 # Fixtures: pytest finds them by their names in this module.
 crane = aws_ground.crane
@@ -119,7 +120,10 @@ def test_a_version_is_made_for_its_endpoint(
     vertex: Ground, group: str, image: str, model_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the key of its endpoint, which takes no other, and with the address below which its settings will lie."""
-    key = f"{gcp_ground.PLACE}/keyRings/ours/cryptoKeys/ours"
+    key = new_key(vertex)
+    keys = vertex.gcp.client("cloudkms", "v1").projects().locations().keyRings().cryptoKeys()
+    policy = {"bindings": [{"role": ROLE, "members": [AGENT]}]}
+    keys.setIamPolicy(resource=key, body={"policy": policy}).execute()
     monkeypatch.setenv("STILE_KMS_KEY", key)
     monkeypatch.setenv("STILE_SERVING_URI", "gs://ours/serving")
     told = {"STILE_CLOUD": "gcp", "STILE_MODEL": "flights", "STILE_MODEL_PACKAGE_GROUP": group, "STILE_IMAGE": image}

@@ -1,12 +1,14 @@
 """Artifact Registry: repositories, behind which the registry on loopback stands."""
 
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import httpx
 
 from infra.localcloud.gcp import policies
 from infra.localcloud.gcp.call import Call, Cloud
-from infra.localcloud.gcp.errors import Json
+from infra.localcloud.gcp.errors import Json, not_found, precondition
+from infra.localcloud.gcp.operations import Operation, Outcome
 from infra.localcloud.gcp.paging import page
 from infra.localcloud.gcp.service import Service
 from infra.localcloud.gcp.store import Record
@@ -48,6 +50,32 @@ def _images(cloud: Cloud, repository: str) -> Iterator[Json]:
                 image = f"{name.removeprefix(below)}@{digest}"
                 uri = f"{words[3]}-docker.pkg.dev/{below}{image}"
                 yield {"name": f"{repository}/dockerImages/{image}", "uri": uri, "tags": held}
+
+
+@SERVICE.method(f"{REPOSITORIES}.packages.versions.delete")
+def delete_version(call: Call) -> Json:
+    """Delete an image by its digest; with tags it goes by force only, as Google's method says."""
+    repository, _, rest = call.name.partition("/packages/")
+    package, _, digest = unquote(rest).partition("/versions/")
+    call.cloud.store.get(REPOSITORIES, repository)
+    image = f"{repository}/dockerImages/{package}@{digest}"
+    tags = [tag for body in _images(call.cloud, repository) if body["name"] == image for tag in body["tags"]]
+    if tags and not call.query.get("force"):
+        raise precondition(f"{call.name} is tagged ({', '.join(tags)}): set force to delete it with its tags.")
+
+    def work(_: Operation) -> Json:
+        words = repository.split("/")
+        below = f"/v2/{words[1]}/{words[-1]}/{package}/manifests"
+        with httpx.Client(base_url=call.cloud.registry_url, trust_env=False) as registry:
+            if registry.head(f"{below}/{digest}").status_code == GONE:
+                raise not_found(call.name)
+            for target in (*tags, digest):
+                answer = registry.delete(f"{below}/{target}")
+                if answer.status_code != GONE:  # with its last tag
+                    answer.raise_for_status()
+        return {}
+
+    return call.cloud.operations.run(call.method, repository, Outcome(None), work)
 
 
 def _empty(call: Call, record: Record) -> None:

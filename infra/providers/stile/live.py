@@ -25,6 +25,7 @@ from infra.providers.kit.resource import (
 from infra.providers.kit.values import Properties
 from infra.providers.stile.live_aws import IN_SERVICE, PASSING, Endpoint, SageMaker
 
+_CLOUDS: Final = ("aws",)
 _REQUIRED: Final = ("cloud", "endpointName", "asked", "modelVersion")
 _TAKEN: Final = frozenset({*_REQUIRED, "region"})
 _REPLACING: Final = ("cloud", "endpointName", "region")
@@ -44,8 +45,8 @@ class Live(Resource):
         """Validate the inputs."""
         failures = [Failure(key, "is missing") for key in _REQUIRED if call.news.get(key) is None]
         failures += [Failure(key, "is no input of this check") for key in sorted(call.news.keys() - _TAKEN)]
-        if call.news.get("cloud") not in (None, "aws"):
-            failures.append(Failure("cloud", f"{call.news['cloud']} is not supported; only aws is"))
+        if call.news.get("cloud") not in (None, *_CLOUDS):
+            failures.append(Failure("cloud", f"{call.news['cloud']} is not supported; only {', '.join(_CLOUDS)} is"))
         return Checked({key: value for key, value in call.news.items() if value is not None}, failures)
 
     def diff(self, call: DiffCall) -> Diff:

@@ -1,4 +1,4 @@
-"""For each resource type, one change behind the engine's back: a property, not a tag, where there is one."""
+"""For each resource type on AWS, one change behind the engine's back: a property, not a tag, where there is one."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -200,3 +200,5 @@ CHANGES: dict[str, Change] = {
 FOLLOWS = {"stile:endpoint:Live": "aws:sagemaker/endpoint:Endpoint"}
 # Others need it to come back.
 ALONE = {"stile:images:Image"}
+# Nothing that anybody could change.
+FIXED: dict[str, str] = {}
