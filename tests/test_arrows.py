@@ -35,6 +35,7 @@ FORBIDDEN = {
         "ml_jobs",
         "tests",
     ),
+    "infra/cost": ("infra.cli", "infra.engine", "infra.localcloud", "infra.providers", "infra.reports", "tests"),
     "infra": ("tests",),
 }
 # what a job may import only inside the adapter that needs it

@@ -44,6 +44,7 @@ COMMANDS = (
     Command("demo", "The whole value chain on a local cloud, from infrastructure to answered predictions.", TRY),
     Command("up", "Make an environment what its configuration says.", WORK),
     Command("preview", "Show what `up` would change.", WORK),
+    Command("cost", "Show what an environment will cost in a month, before it exists.", WORK),
     Command("run", "Run a model's pipeline: data, training, evaluation, govern, registration.", WORK),
     Command("release", "Name the model version that is to be live; the next `up` deploys it.", WORK),
     Command("predict", "Ask an endpoint.", WORK),
