@@ -1,20 +1,16 @@
 """`stile cost`: what an environment will cost in a month, before it exists; no engine, plugin, network or account."""
 
-import copy
-import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from infra.cli import console
+from infra.cli.cost_asked import Answer, Form, configured, one_of, priced, today, with_releases, write
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json
-from infra.environments import find_environment, read_config
-from infra.errors import UsageError
+from infra.environments import Environment, find_environment
 
-# Stands in for a version that is not registered yet: a price does not depend on which it is.
-ANY_RELEASE = {"version": "1", "sha256": "0" * 64}
+__all__ = ["command", "with_releases"]
+
+FORMS: dict[str | None, Form] = {None: "table", "--json": "json", "--markdown": "markdown"}
 
 
 def command(
@@ -26,39 +22,22 @@ def command(
     json: Json = False,
 ) -> None:
     """Show what an environment will cost in a month, line by line, each with the source of its price."""
-    from infra.cost import report
-    from infra.cost.book import read_book
-    from infra.cost.estimate import estimate
-    from infra.cost.model import cost_model
-    from infra.cost.plan import plan
-    from infra.cost.usage import read_usage, usage_path
-
-    if markdown and json:
-        raise UsageError("--markdown and --json both want stdout", fix="leave one of them out")
+    form = FORMS[one_of({"--json": json, "--markdown": markdown}, "both want stdout")]
     found = find_environment(environment)
-    config = read_config(found.config_path)
-    planned = plan(found.name, with_releases(config) if released else config)
-    usage = read_usage(usage_path(found.root, found.name), planned.models)
-    estimated = estimate(planned, usage, read_book(), cost_model(planned.cloud))
-    today = datetime.now(tz=UTC).date()
-    if json:
-        console.emit("cost", report.document(estimated, today))
-        return
-    if markdown:
-        sys.stdout.write(report.markdown(estimated, today))
-        return
-    console.terminal().print(report.table(estimated))
-    for remark in report.remarks(estimated, today):
-        console.say(f"  {remark}")
-    console.say(f"{found.name} will cost {report.total(estimated)}")
+    write(single(found, released=released), form)
 
 
-def with_releases(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a configuration in which every model without a release has one."""
-    changed = copy.deepcopy(dict(config))
-    platform = changed.get("stile:platform")
-    models = platform.get("models") if isinstance(platform, dict) else None
-    for model in models.values() if isinstance(models, dict) else ():
-        if isinstance(model, dict):
-            model.setdefault("release", ANY_RELEASE)
-    return changed
+def single(environment: Environment, *, released: bool) -> Answer:
+    """Answer what one environment will cost; raises ConfigError."""
+    from infra.cost import report
+    from infra.cost.plan import plan
+
+    estimated = priced(environment, plan(environment.name, configured(environment, released=released)))
+    day = today()
+    return Answer(
+        document=lambda: report.document(estimated, day),
+        markdown=lambda: report.markdown(estimated, day),
+        table=lambda: report.table(estimated),
+        remarks=lambda: report.remarks(estimated, day),
+        closing=f"{environment.name} will cost {report.total(estimated)}",
+    )

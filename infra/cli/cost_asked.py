@@ -1,0 +1,105 @@
+"""What all questions of `stile cost` share: how an environment is priced, and in which form the answer is written."""
+
+import copy
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from infra.cli import console
+from infra.environments import Environment, read_config
+from infra.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from infra.cost.estimate import Estimate
+    from infra.cost.plan import Plan
+
+Form = Literal["table", "json", "markdown"]
+
+# Stands in for a version that is not registered yet: a price does not depend on which it is.
+ANY_RELEASE = {"version": "1", "sha256": "0" * 64}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in each form; only the one that is asked for is worked out.
+
+    Attributes:
+        document: the JSON object, without its schema.
+        markdown: the text for a pull request.
+        table: the lines for a terminal.
+        remarks: what a reader of the table must know.
+        closing: the last sentence.
+    """
+
+    document: Callable[[], Mapping[str, Any]]
+    markdown: Callable[[], str]
+    table: Callable[[], "Table"]
+    remarks: Callable[[], Iterable[str]]
+    closing: str
+
+
+def write(answer: Answer, form: Form) -> None:
+    """Write an answer: for scripts and pull requests on stdout, for people on stderr."""
+    if form == "json":
+        console.emit("cost", answer.document())
+        return
+    if form == "markdown":
+        sys.stdout.write(answer.markdown())
+        return
+    console.terminal().print(answer.table())
+    for remark in answer.remarks():
+        console.say(f"  {remark}")
+    console.say(answer.closing)
+
+
+def one_of(options: Mapping[str, bool], why: str) -> str | None:
+    """Return which of some options is given, None if none is.
+
+    Args:
+        options: whether each is given.
+        why: why only one may be, as the end of a sentence.
+
+    Raises:
+        UsageError: two are.
+    """
+    given = [option for option, is_given in options.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} {why}", fix="leave one of them out")
+    return given[0] if given else None
+
+
+def configured(environment: Environment, *, released: bool) -> Mapping[str, Any]:
+    """Return an environment's configuration, with every model released if that is asked for; raises ConfigError."""
+    config = read_config(environment.config_path)
+    return with_releases(config) if released else config
+
+
+def priced(environment: Environment, planned: "Plan") -> "Estimate":
+    """Price a plan by an environment's usage and the price book; raises ConfigError."""
+    from infra.cost.book import read_book
+    from infra.cost.estimate import estimate
+    from infra.cost.model import cost_model
+    from infra.cost.usage import read_usage, usage_path
+
+    usage = read_usage(usage_path(environment.root, environment.name), planned.models)
+    return estimate(planned, usage, read_book(), cost_model(planned.cloud))
+
+
+def today() -> date:
+    """Return the day against which prices age."""
+    return datetime.now(tz=UTC).date()
+
+
+def with_releases(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a configuration in which every model without a release has one."""
+    changed = copy.deepcopy(dict(config))
+    platform = changed.get("stile:platform")
+    models = platform.get("models") if isinstance(platform, dict) else None
+    for model in models.values() if isinstance(models, dict) else ():
+        if isinstance(model, dict):
+            model.setdefault("release", ANY_RELEASE)
+    return changed
