@@ -1,5 +1,6 @@
-"""The resources that a program declares: one type, made from mocks and from `preview --json` alike."""
+"""The resources of an environment: one type, made from mocks, from `preview --json` and from a state alike."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX = "pulumi:providers:"
 # What the engine itself adds to a resource's inputs.
 ENGINE_KEYS = ("__defaults", "__internal")
+# How a state marks a secret, beside which stands `plaintext` or `ciphertext`.
+# source: pulumi, sdk/go/common/resource/sig/sig.go
+SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,18 @@ def graph(resources: Iterable[Resource]) -> Graph:
 
 def from_preview(document: Mapping[str, Any]) -> Graph:
     """Read the object that `pulumi preview --json` writes: what would be there after `up`."""
-    states = [step["newState"] for step in document.get("steps", []) if step.get("newState")]
+    return _of_states(step["newState"] for step in document.get("steps", []) if step.get("newState"))
+
+
+def from_state(resources: Iterable[Mapping[str, Any]]) -> Graph:
+    """Read the resources of an exported state, without those that the engine is only about to delete.
+
+    A secret is in the clear if it was exported so, else UNKNOWN.
+    """
+    return _of_states({**one, "inputs": opened(one.get("inputs", {}))} for one in resources if not one.get("delete"))
+
+
+def _of_states(states: Iterable[Mapping[str, Any]]) -> Graph:
     return graph(
         Resource(
             urn=state["urn"],
@@ -77,4 +92,15 @@ def cleaned(value: Any) -> Any:
         return {key: cleaned(item) for key, item in value.items() if key not in ENGINE_KEYS}
     if isinstance(value, list):
         return [cleaned(item) for item in value]
+    return value
+
+
+def opened(value: Any) -> Any:
+    """Return inputs of a state with each secret as what it hides, UNKNOWN where it is encrypted."""
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE) == SECRET:
+            return json.loads(value["plaintext"]) if "plaintext" in value else UNKNOWN
+        return {key: opened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [opened(item) for item in value]
     return value

@@ -18,12 +18,20 @@ def command(
     released: Annotated[
         bool, typer.Option("--released", help="As if every model were released: with their endpoints.")
     ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What the next `up` adds or saves: the state against the configuration.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown for a pull request on stdout.")] = False,
     json: Json = False,
 ) -> None:
     """Show what an environment will cost in a month, line by line, each with the source of its price."""
     form = FORMS[one_of({"--json": json, "--markdown": markdown}, "both want stdout")]
     found = find_environment(environment)
+    if diff:
+        from infra.cli import cost_diff
+
+        write(cost_diff.answer(found, released=released), form)
+        return
     write(single(found, released=released), form)
 
 
@@ -32,7 +40,7 @@ def single(environment: Environment, *, released: bool) -> Answer:
     from infra.cost import report
     from infra.cost.plan import plan
 
-    estimated = priced(environment, plan(environment.name, configured(environment, released=released)))
+    (estimated,) = priced(environment, plan(environment.name, configured(environment, released=released)))
     day = today()
     return Answer(
         document=lambda: report.document(estimated, day),

@@ -78,15 +78,16 @@ def configured(environment: Environment, *, released: bool) -> Mapping[str, Any]
     return with_releases(config) if released else config
 
 
-def priced(environment: Environment, planned: "Plan") -> "Estimate":
-    """Price a plan by an environment's usage and the price book; raises ConfigError."""
+def priced(environment: Environment, *plans: "Plan") -> "tuple[Estimate, ...]":
+    """Price plans by one environment's usage and the price book; raises ConfigError."""
     from infra.cost.book import read_book
     from infra.cost.estimate import estimate
     from infra.cost.model import cost_model
     from infra.cost.usage import read_usage, usage_path
 
-    usage = read_usage(usage_path(environment.root, environment.name), planned.models)
-    return estimate(planned, usage, read_book(), cost_model(planned.cloud))
+    models = tuple(dict.fromkeys(name for one in plans for name in one.models))
+    usage, book = read_usage(usage_path(environment.root, environment.name), models), read_book()
+    return tuple(estimate(one, usage, book, cost_model(one.cloud)) for one in plans)
 
 
 def today() -> date:

@@ -34,6 +34,11 @@ def document(estimate: Estimate, today: date) -> dict[str, Any]:
     }
 
 
+def line(charge: Charge) -> Mapping[str, Any]:
+    """Return a line for scripts: one without an amount has the reason in its place."""
+    return _unknown(charge) if charge.unknown else _line(charge)
+
+
 def _line(charge: Charge) -> Mapping[str, Any]:
     price, quantity, monthly = charge.price, charge.quantity, charge.monthly_usd
     assert price is not None and quantity is not None and monthly is not None  # noqa: S101, PT018 - it has an amount
@@ -105,7 +110,7 @@ def table(estimate: Estimate) -> Table:
 
 def _cells(estimate: Estimate) -> Iterator[tuple[str, ...]]:
     for one in ordered(estimate.charges + estimate.unknown):
-        quantity = "" if one.quantity is None else _short(one.quantity)
+        quantity = "" if one.quantity is None else short(one.quantity)
         if one.price is None or one.monthly_usd is None:
             yield one.stage, one.what, one.sku, quantity, one.unit, "unknown", "unknown", ""
             continue
@@ -115,7 +120,7 @@ def _cells(estimate: Estimate) -> Iterator[tuple[str, ...]]:
         )  # fmt: skip
 
 
-def _short(quantity: Decimal) -> str:
+def short(quantity: Decimal) -> str:
     """Return a quantity with at most four significant digits behind the point; the JSON has it whole."""
     return text(quantity) if len(text(quantity)) <= 8 else f"{quantity:.4g}"
 
@@ -154,10 +159,11 @@ def markdown(estimate: Estimate, today: date) -> str:
     lines += [f"| {stage} | {dollars(amount)} |" for stage, amount in by_stage(estimate).items()]
     lines += ["", "| stage | what | sku | quantity | unit | price | a month | price of |"]
     lines += ["|---|---|---|---:|---|---:|---:|---|"]
-    lines += ["| " + " | ".join(_escaped(cell) for cell in cells) + " |" for cells in _cells(estimate)]
-    lines += ["", *(f"- {_escaped(remark)}" for remark in remarks(estimate, today))]
+    lines += ["| " + " | ".join(escaped(cell) for cell in cells) + " |" for cells in _cells(estimate)]
+    lines += ["", *(f"- {escaped(remark)}" for remark in remarks(estimate, today))]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(cell: str) -> str:
+def escaped(cell: str) -> str:
+    """Return a text as a cell of a Markdown table takes it."""
     return cell.replace("|", "\\|").replace("<", "&lt;")

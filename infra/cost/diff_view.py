@@ -1,0 +1,152 @@
+"""A difference as people and scripts read it: a table, Markdown for a pull request, one JSON object."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+
+from components.stages import STAGES
+from infra.cost import report
+from infra.cost.diff import Change, Difference
+from infra.cost.estimate import Charge, Estimate
+from infra.cost.exact import exactly, text
+
+NOTHING = "nothing of it stands in a cloud yet: everything is added"
+TITLES = ("change", "stage", "what", "before", "after", "a month")
+
+
+def document(found: Difference) -> dict[str, Any]:
+    """Return a difference for scripts: amounts are exact, and text; below 0 is what is saved."""
+    plan = found.after.plan
+    return {
+        "environment": plan.environment,
+        "cloud": plan.cloud,
+        "region": plan.region,
+        "diff": {
+            "has_state": found.before is not None,
+            "before_monthly_usd": text(_total(found.before)),
+            "after_monthly_usd": text(found.after.total_monthly_usd),
+            "difference_monthly_usd": text(found.difference_usd),
+            "bound": found.bound,
+            "stages": [
+                {"stage": stage, "before_monthly_usd": text(old), "after_monthly_usd": text(new)}
+                for stage, old, new in _stages(found)
+            ],
+            "lines": [_change(one) for one in _ordered(found)],
+        },
+        "remarks": list(remarks(found)),
+    }
+
+
+def _change(change: Change) -> Mapping[str, Any]:
+    return {
+        "change": change.kind,
+        "stage": change.line.stage,
+        "what": change.line.what,
+        "difference_monthly_usd": text(change.difference_usd),
+        "bound": change.bound,
+        "before": report.line(change.before) if change.before else None,
+        "after": report.line(change.after) if change.after else None,
+    }
+
+
+def _total(estimate: Estimate | None) -> Decimal:
+    return estimate.total_monthly_usd if estimate else Decimal(0)
+
+
+def _stages(found: Difference) -> Iterator[tuple[str, Decimal, Decimal]]:
+    """Yield the sums of each stage on both sides, of the lines with an amount, in the platform's order."""
+    with exactly():
+        old = report.by_stage(found.before) if found.before else {}
+        new = report.by_stage(found.after)
+    for stage in sorted({*old, *new}, key=_place):
+        yield stage, old.get(stage, Decimal(0)), new.get(stage, Decimal(0))
+
+
+def _place(stage: str) -> int:
+    order = [*STAGES]
+    return order.index(stage) if stage in order else len(order)
+
+
+def _ordered(found: Difference) -> list[Change]:
+    return sorted(found.changes, key=lambda one: _place(one.line.stage))
+
+
+def signed(amount: Decimal) -> str:
+    """Return an amount to the cent with its sign; nothing has none."""
+    sign = "+" if amount > 0 else "-" if amount < 0 else ""
+    return f"{sign}{report.dollars(abs(amount))}"
+
+
+def total(found: Difference) -> str:
+    """Return the difference in words: what is added or saved, and how far that is known."""
+    amount = found.difference_usd
+    if found.bound == "unknown":
+        return f"by an unknown amount; of the lines with an amount {signed(amount)} USD a month"
+    if found.bound == "exact" and not amount:
+        return "by 0.00 USD a month"
+    return f"by {_bounded(found.bound, signed(amount))} USD a month"
+
+
+def _bounded(bound: str, shown: str) -> str:
+    return shown if bound == "exact" else "unknown" if bound == "unknown" else f"{bound} {shown}"
+
+
+def closing(found: Difference) -> str:
+    """Return the last sentence."""
+    return f"{found.after.plan.environment} will change {total(found)}"
+
+
+def table(found: Difference) -> Table:
+    """Return the lines that differ as a table for a terminal."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for title in TITLES:
+        made.add_column(title, justify="right" if title == "a month" else "left", overflow="fold")
+    for cells in _cells(found):
+        made.add_row(*cells)
+    return made
+
+
+def _cells(found: Difference) -> Iterator[tuple[str, ...]]:
+    for one in _ordered(found):
+        shown = _bounded(one.bound, signed(one.difference_usd))
+        yield one.kind, one.line.stage, one.line.what, _side(one.before), _side(one.after), shown
+
+
+def _side(charge: Charge | None) -> str:
+    """Return a line's sku, quantity and amount in one cell."""
+    if charge is None:
+        return ""
+    quantity = "" if charge.quantity is None else f"{report.short(charge.quantity)} {charge.unit}"
+    amount = "unknown" if charge.monthly_usd is None else report.dollars(charge.monthly_usd)
+    return ", ".join(filter(None, (charge.sku, quantity, amount)))
+
+
+def remarks(found: Difference) -> Iterator[str]:
+    """Yield what a reader of the difference must know: what has no amount, and what was compared."""
+    if found.before is None:
+        yield NOTHING
+    for change in _ordered(found):
+        for side, charge in (("before", change.before), ("after", change.after)):
+            if charge is not None and charge.unknown:
+                yield f"unknown {side}: {charge.urn.rsplit('::', 1)[-1]}, {charge.what}: {charge.unknown}"
+    if found.alike:
+        yield f"{found.alike} lines are unknown before and after alike: they change nothing"
+    if found.before is not None:
+        yield "before is what the state has, after what the configuration declares; by one usage and one price book"
+
+
+def markdown(found: Difference) -> str:
+    """Return the difference for a pull request."""
+    lines = [f"### Cost of {found.after.plan.environment} changes {total(found)}", ""]
+    lines += ["| stage | before | after | a month |", "|---|---:|---:|---:|"]
+    lines += [
+        f"| {stage} | {report.dollars(old)} | {report.dollars(new)} | {signed(new - old)} |".replace("<", "&lt;")
+        for stage, old, new in _stages(found)
+    ]
+    if found.changes:
+        lines += ["", "| " + " | ".join(TITLES) + " |", "|---|---|---|---|---|---:|"]
+        lines += ["| " + " | ".join(report.escaped(cell) for cell in cells) + " |" for cells in _cells(found)]
+    lines += ["", *(f"- {report.escaped(remark)}" for remark in remarks(found))]
+    return "\n".join(lines).rstrip("\n") + "\n"
