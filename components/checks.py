@@ -7,7 +7,7 @@ from pathlib import Path
 from components.clouds import misplaced
 from components.errors import Problem
 from components.features import refused
-from components.machines import NoMachineError, Use, resolve
+from components.machines import NoMachineError, Use, fitting
 from components.naming import Naming, longest_names
 from components.problems import did_you_mean
 from components.spec import Machine, Model, Spec
@@ -81,7 +81,7 @@ def _training_machine(spec: Spec) -> Iterator[Problem]:
 
 def _machine(spec: Spec, use: Use, path: str, machine: Machine | str) -> Iterator[Problem]:
     try:
-        resolve(spec.cloud, use, machine)
+        fitting(spec.cloud, use, machine)
     except NoMachineError as error:
         shown = machine if isinstance(machine, str) else f"cpus {machine.cpus}, memory_gib {machine.memory_gib:g}"
         fix = f"{error}: ask for less" if isinstance(machine, Machine) else f"{error}: name one that is allowed"

@@ -1,4 +1,4 @@
-"""From a need (cpus, memory) or a named type to a cloud's machine type; the facts are in machines.toml."""
+"""Which of a cloud's machine types meet a need (cpus, memory), or a name; the facts are in machines.toml."""
 
 import tomllib
 from dataclasses import dataclass
@@ -50,32 +50,31 @@ def machine_types(cloud: str) -> tuple[MachineType, ...]:
     return tuple(MachineType(**{**row, "uses": frozenset(row["uses"])}) for row in rows)
 
 
-def resolve(cloud: str, use: Use, wanted: Machine | str) -> str:
-    """Return the smallest preferred type that meets a need, or the named type if it may be used so.
+def fitting(cloud: str, use: Use, wanted: Machine | str) -> tuple[MachineType, ...]:
+    """Return the preferred types that meet a need, the smallest first, or the named type if it may be used so.
 
-    Smallest is fewest cpus, then least memory. Raises NoMachineError, which says what would be met.
+    Smallest is fewest cpus, then least memory, then the name. Which of them is taken depends on prices, which are no
+    business of the components. Raises NoMachineError, which says what would be met.
     """
     usable = [machine for machine in machine_types(cloud) if use in machine.uses]
     if isinstance(wanted, str):
-        return _named(usable, use, wanted)
-    fitting = [
-        machine
-        for machine in usable
-        if machine.preferred and machine.cpus >= wanted.cpus and machine.memory_gib >= wanted.memory_gib
-    ]
-    if not fitting:
-        cpus = max((machine.cpus for machine in usable), default=0)
-        memory = max((machine.memory_gib for machine in usable), default=0)
+        return (_named(usable, use, wanted),)
+    preferred = [machine for machine in usable if machine.preferred]
+    found = [one for one in preferred if one.cpus >= wanted.cpus and one.memory_gib >= wanted.memory_gib]
+    if not found:
+        cpus = max((machine.cpus for machine in preferred), default=0)
+        memory = max((machine.memory_gib for machine in preferred), default=0)
         raise NoMachineError(
             f"no {use} machine has {wanted.cpus} cpus and {wanted.memory_gib:g} GiB",
             f"at most {cpus} cpus and {memory:g} GiB",
         )
-    return min(fitting, key=lambda machine: (machine.cpus, machine.memory_gib, machine.type)).type
+    return tuple(sorted(found, key=lambda machine: (machine.cpus, machine.memory_gib, machine.type)))
 
 
-def _named(usable: list[MachineType], use: Use, wanted: str) -> str:
-    if any(machine.type == wanted for machine in usable):
-        return wanted
+def _named(usable: list[MachineType], use: Use, wanted: str) -> MachineType:
+    for machine in usable:
+        if machine.type == wanted:
+            return machine
     raise NoMachineError(
         f"{wanted} is no {use} machine", ", ".join(sorted(machine.type for machine in usable)) or "none on this cloud"
     )

@@ -11,7 +11,6 @@ from typing import Any
 import pulumi
 
 from components.checks import Known
-from components.machines import resolve
 from components.platform import Deployed, Platform, Resolved
 from components.spec import Spec
 from components.validation import parse
@@ -56,15 +55,18 @@ def load_ahead(spec: Spec) -> None:
 
 
 def resolved(spec: Spec) -> Resolved:
-    """Look up what a Spec only describes: machine types, the use cases' candidates, the image's Python."""
-    models = spec.platform.models
-    machine = spec.platform.training.machine
+    """Look up what a Spec only describes: machine types, the use cases' candidates, the image's Python.
+
+    A machine that is asked for by need is the cheapest in the region that has it. Raises ConfigError if the price book
+    is wrong.
+    """
+    from infra.cost.machines import chosen_types
+
+    models, types = spec.platform.models, chosen_types(spec)
     return Resolved(
-        machine=resolve(spec.cloud, "training", machine),
-        processing_machine=resolve(spec.cloud, "processing", machine),
-        endpoint_machines={
-            name: resolve(spec.cloud, "endpoint", model.endpoint.machine) for name, model in models.items()
-        },
+        machine=types["training", None],
+        processing_machine=types["processing", None],
+        endpoint_machines={name: types["endpoint", name] for name in models},
         candidates={model.use_case: _candidates(model.use_case) for model in models.values()},
         python_version=spec.platform.images.python_version or f"{sys.version_info.major}.{sys.version_info.minor}",
     )

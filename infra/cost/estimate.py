@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from components.machines import machine_types
 from infra.cost.book import Price, PriceBook, counts
 from infra.cost.exact import exactly
 from infra.cost.inputs import Inputs, NotKnownError
+from infra.cost.machines import pieces
 from infra.cost.model import INPUT, USAGE, CostModel, Line, ResourceType
 from infra.cost.plan import Plan
 from infra.cost.usage import Figure, Usage, figure, written
@@ -138,21 +138,22 @@ class _Pricing:
     def _item(self, resource: Resource, line: Line, item: Inputs) -> Iterator[Charge]:
         if not _applies(line, item):
             return
+        model = self._plan.model_of(resource)
+        if line.only and self._figure(line.only, model) == 0:
+            return
         sku = item.filled(line.sku)
         if line.unknown:
             yield self._unknown(resource, line, sku, line.unknown)
             return
-        model = self._plan.model_of(resource)
         if line.idle and self._figure(line.idle, model) == 0:
             line = line.model_copy(update={"what": f"{line.what}, idle: nobody asks"})
         quantity = self._quantity(line, item, model)
         if isinstance(quantity, str):
             yield self._unknown(resource, line, sku, quantity)
             return
-        if line.machine and self._find(line.service, sku) is None:
-            yield from self._machine(resource, line, sku, item, quantity)
-            return
-        yield self._charge(resource, line, sku, line.unit, quantity)
+        name = str(item.known(line.machine.type)) if line.machine else ""
+        for piece in pieces(self._plan.cloud, line, sku, name, self._find):
+            yield self._charge(resource, line, piece.sku, piece.unit, quantity * piece.count)
 
     def _quantity(self, line: Line, item: Inputs, model: str | None) -> Decimal | str:
         """Return the product of a line's factors, or which of them nobody knows."""
@@ -172,20 +173,6 @@ class _Pricing:
         found = figure(self._usage, path, model)
         self.figures[found.path] = found
         return found.value
-
-    def _machine(self, resource: Resource, line: Line, sku: str, item: Inputs, quantity: Decimal) -> Iterator[Charge]:
-        """Yield a machine's cores and memory; one unknown line if the book has not both, or nobody knows its size."""
-        assert line.machine is not None  # noqa: S101 - the caller asked
-        parts = line.machine
-        name = str(item.known(parts.type))
-        size = next((one for one in machine_types(self._plan.cloud) if one.type == name), None)
-        family = name.split("-", maxsplit=1)[0]
-        core, memory = (text.replace("{family}", family) for text in (parts.core, parts.memory))
-        if size is None or self._find(line.service, core) is None or self._find(line.service, memory) is None:
-            yield self._charge(resource, line, sku, line.unit, quantity)
-            return
-        yield self._charge(resource, line, core, parts.core_unit, quantity * size.cpus)
-        yield self._charge(resource, line, memory, parts.memory_unit, quantity * Decimal(str(size.memory_gib)))
 
     def _charge(self, resource: Resource, line: Line, sku: str, unit: str, quantity: Decimal) -> Charge:
         units = quantity / counts()[unit]

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from components.machines import Use
+
 FOLDER = Path(__file__).with_name("types")
 INPUT, USAGE = "input:", "usage:"
 
@@ -57,6 +59,8 @@ class Line(Part):
         unless: it is not charged if one of these inputs has one of these values.
         differ: it is charged only if these two inputs differ.
         machine: how a machine is priced by its parts.
+        use: what the machines of this line are for: a need of that use is met by the type that is cheapest here.
+        only: it is charged only if this figure of the usage is not 0.
         idle: the figure of the usage that says whether anybody asks: where it is 0, the line says that it is idle.
         unknown: why it cannot be priced, where that is so.
     """
@@ -71,6 +75,8 @@ class Line(Part):
     unless: Mapping[str, Values] = {}
     differ: tuple[str, str] | None = None
     machine: Machine | None = None
+    use: Use | None = None
+    only: str | None = None
     idle: str | None = None
     unknown: str | None = None
 

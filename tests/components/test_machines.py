@@ -1,9 +1,9 @@
-"""Machine types: the table agrees with the vendor's own lists, and a need gets the smallest type that meets it."""
+"""Machine types: the table agrees with the vendor's own lists, and a need gets every type that meets it."""
 
 import botocore.session
 import pytest
 
-from components.machines import NoMachineError, Use, machine_types, resolve
+from components.machines import NoMachineError, Use, fitting, machine_types
 from components.spec import Machine
 
 ENUMERATIONS = {
@@ -33,11 +33,21 @@ def test_every_type_may_be_used_as_the_table_says(use: str) -> None:
         ("endpoint", 80, 600, {"aws": "ml.r5.24xlarge", "gcp": "n2-highmem-80"}),
     ],
 )
-def test_a_need_gets_the_smallest_type_that_meets_it(
+def test_the_smallest_type_that_meets_a_need_stands_first(
     use: Use, cpus: int, memory_gib: float, expected: dict[str, str], cloud: str
 ) -> None:
     """Never a burstable one or one of an older generation: those are taken by name only."""
-    assert resolve(cloud, use, Machine(cpus=cpus, memory_gib=memory_gib)) == expected[cloud]
+    found = fitting(cloud, use, Machine(cpus=cpus, memory_gib=memory_gib))
+    assert found[0].type == expected[cloud]
+    assert [(one.cpus, one.memory_gib) for one in found] == sorted((one.cpus, one.memory_gib) for one in found)
+    assert all(one.cpus >= cpus and one.memory_gib >= memory_gib and one.preferred for one in found)
+    assert len(found) == len(set(found))
+
+
+def test_everything_that_meets_a_need_is_found() -> None:
+    """The whole list, of one need on AWS that few types meet."""
+    found = fitting("aws", "training", Machine(cpus=90, memory_gib=300))
+    assert [one.type for one in found] == ["ml.m5.24xlarge", "ml.r5.24xlarge", "ml.m7i.48xlarge", "ml.r7i.48xlarge"]
 
 
 # GiB for each cpu: https://cloud.google.com/compute/docs/general-purpose-machines; n1-highmem-96 has less.
@@ -65,17 +75,17 @@ def test_googles_types_have_what_their_names_say() -> None:
 
 
 def test_a_named_type_is_taken_where_it_may_be_used() -> None:
-    assert resolve("aws", "training", "ml.t3.medium") == "ml.t3.medium"
+    assert [one.type for one in fitting("aws", "training", "ml.t3.medium")] == ["ml.t3.medium"]
     with pytest.raises(NoMachineError, match=r"ml\.t3\.medium is no endpoint machine"):
-        resolve("aws", "endpoint", "ml.t3.medium")
+        fitting("aws", "endpoint", "ml.t3.medium")
 
 
 def test_what_nothing_meets_says_what_would_be() -> None:
     with pytest.raises(NoMachineError) as raised:
-        resolve("aws", "training", Machine(cpus=2, memory_gib=4000))
+        fitting("aws", "training", Machine(cpus=2, memory_gib=4000))
     assert raised.value.allowed == "at most 192 cpus and 1536 GiB"
 
 
 def test_an_unknown_cloud_has_no_machines() -> None:
     with pytest.raises(NoMachineError):
-        resolve("azure", "training", Machine(cpus=1, memory_gib=1))
+        fitting("azure", "training", Machine(cpus=1, memory_gib=1))
