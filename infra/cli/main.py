@@ -54,6 +54,7 @@ COMMANDS = (
     Command("destroy", "Delete an environment; data and registered models stay.", WORK),
     Command("env", "Print the variables with which plain `pulumi` does the same as `stile`.", AROUND),
     Command("local", "Start, stop and look at the local cloud.", AROUND),
+    Command("prices", "Check the price book, or refresh it from the clouds' own price lists.", AROUND),
     Command("doctor", "Show what is found on this machine, what is missing, and how to mend it.", AROUND),
     Command("test", "Check and test the project.", AROUND, module="check"),
 )

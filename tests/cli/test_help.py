@@ -13,7 +13,7 @@ from infra.cli.main import COMMANDS
 GOLDEN = Path(__file__).with_name("help.txt")
 # Rich asks for these how wide and how plain to write.
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
-SUBCOMMANDS = {"local": ("start", "stop", "status", "logs")}
+SUBCOMMANDS = {"local": ("start", "stop", "status", "logs"), "prices": ("update", "check")}
 
 
 def helped(*words: str) -> str:
