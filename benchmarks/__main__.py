@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import measure
 
 # Each is a module of this package, with `measure() -> Iterator[Row]`.
-NAMES = ("chain", "engine_overhead", "local_start", "serving")
+NAMES = ("chain", "engine_overhead", "local_start", "pricing", "serving")
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
