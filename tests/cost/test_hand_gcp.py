@@ -67,13 +67,17 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, str], tupl
         },
         ("cites cloud.google.com pricing pages", "api-evangelist/google-vertex-ai", "Cloud Billing SKU report"),
     ),
-    # 100 GiB x 0.02 = 2.00; 10,000 written / 1,000 x 0.01 = 0.10; 100,000 read / 1,000 x 0.0004 = 0.04
+    # 100 GiB x 0.02 = 2.00; 10,000 written / 1,000 x 0.005 = 0.05; 100,000 read / 1,000 x 0.0004 = 0.04
     "a bucket": (
         "gcp:storage/bucket:Bucket",
         {"location": "us-central1"},
         {"storage": {"stored_gib": 100, "written_requests": 10000, "read_requests": 100000}},
-        {"standard": "2.00", "Class A operations standard": "0.10", "Class B operations standard": "0.04"},
-        ("Cyclenerd/google-cloud-pricing-cost-calculator", "cites cloud.google.com pricing pages"),
+        {"standard": "2.00", "Class A operations standard": "0.05", "Class B operations standard": "0.04"},
+        (
+            "Cyclenerd/google-cloud-pricing-cost-calculator",
+            "Cloud Billing Catalog",
+            "cites cloud.google.com pricing pages",
+        ),
     ),
     # 500 GiB x 0.01 = 5.00; nobody gives the price of its operations
     "a bucket of the class nearline": (
