@@ -7,6 +7,7 @@ from typing import Any
 from components.naming import Naming
 from components.platform import Resolved
 from components.spec import Spec
+from infra.cost.machines import Choice, choices, product_book
 from infra.graph import Graph, Resource
 
 PIPELINE = "stile:index:Pipeline"
@@ -23,6 +24,7 @@ class Plan:
         prefix: what every name of it begins with.
         models: the names of its models.
         graph: its resources; a pipeline's component says what each of its runs takes.
+        machines: which machines were chosen, and what else would do.
     """
 
     environment: str
@@ -31,6 +33,7 @@ class Plan:
     prefix: str
     models: tuple[str, ...]
     graph: Graph
+    machines: tuple[Choice, ...] = ()
 
     def model_of(self, resource: Resource) -> str | None:
         """Return the model that a resource belongs to, whose name is in the resource's; None if it is no model's."""
@@ -61,7 +64,8 @@ def planned(spec: Spec, found: Resolved, graph: Graph) -> Plan:
         replace(one, inputs=runs[one.name]) if one.type == PIPELINE and one.name in runs else one
         for one in graph.resources
     )
-    return Plan(spec.environment, spec.cloud, spec.region, naming.prefix, tuple(spec.platform.models), Graph(resources))
+    names, machines = tuple(spec.platform.models), choices(spec, product_book())
+    return Plan(spec.environment, spec.cloud, spec.region, naming.prefix, names, Graph(resources), machines)
 
 
 def _run(found: Resolved, use_case: str) -> Mapping[str, Any]:

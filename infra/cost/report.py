@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from components.stages import STAGES
+from infra.cost import machine_view
 from infra.cost.book import UNDATED
 from infra.cost.estimate import Charge, Estimate
 from infra.cost.exact import text
@@ -30,6 +31,7 @@ def document(estimate: Estimate, today: date) -> dict[str, Any]:
         "unknown": [_unknown(one) for one in ordered(estimate.unknown)],
         "free": [vars(one) for one in estimate.free],
         "usage": [_figure(path, estimate) for path in sorted(estimate.figures)],
+        "machines": machine_view.document(plan.machines),
         "remarks": list(remarks(estimate, today)),
     }
 
@@ -160,6 +162,7 @@ def markdown(estimate: Estimate, today: date) -> str:
     lines += ["", "| stage | what | sku | quantity | unit | price | a month | price of |"]
     lines += ["|---|---|---|---:|---|---:|---:|---|"]
     lines += ["| " + " | ".join(escaped(cell) for cell in cells) + " |" for cells in _cells(estimate)]
+    lines += machine_view.markdown(plan.machines)
     lines += ["", *(f"- {escaped(remark)}" for remark in remarks(estimate, today))]
     return "\n".join(lines) + "\n"
 

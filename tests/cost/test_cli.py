@@ -116,3 +116,24 @@ def test_a_usage_file_is_read_and_its_errors_are_told(
     assert (code, stderr) == (2, "")
     told = [problem["path"] for problem in json.loads(stdout)["error"]["problems"]]
     assert told == [f"{path}: storage.stored", f"{path}: images.stored_gib"]
+
+
+def test_the_machines_that_were_chosen_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With what else would do, and its price or that there is none; scripts get every runner-up."""
+    machines = json.loads(output(capsys, "aws-dev", "--json")[1])["machines"]
+    assert [(one["use"], one["model"], one["chosen"]["type"]) for one in machines] == [
+        ("training", None, "ml.m5.large"),
+        ("processing", None, "ml.m5.large"),
+        ("endpoint", "flight-delays", "ml.c5.large"),
+    ]
+    training = machines[0]
+    assert training["need"] == {"cpus": 2, "memory_gib": 8}
+    assert training["chosen"]["usd_an_hour"] == "0.115"
+    assert training["runners_up"][0]["usd_an_hour"] == "0.23"
+    assert training["runners_up"][-1]["usd_an_hour"] is None
+    text = output(capsys, "aws-dev", "--markdown")[1]
+    assert (
+        "| endpoint of flight-delays | 2 cpus, 4 GiB | chosen | ml.c5.large | 2 | 4 | 0.102 | the cheapest of " in text
+    )
+    assert "| no price here |" in text
+    assert "more in --json |" in text

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from components.machines import NoMachineError, Use
 from components.spec import Machine
+from infra.cost import machine_view
 from infra.cost.book import Price, PriceBook
 from infra.cost.machines import Choice, choose, usd_an_hour
 from infra.cost.model import cost_model
@@ -191,3 +193,22 @@ def test_a_price_by_another_unit_is_no_price_of_an_hour() -> None:
     (price,) = priced(m5_xlarge="0.5").prices
     minutes = PriceBook([replace(price, unit="minute")])
     assert usd_an_hour(minutes, "aws", "us-east-1", "training", "ml.m5.xlarge") is None
+
+
+def test_people_read_a_table_of_the_first_runners_up() -> None:
+    """One row of the choice, three of what else would do; and how many more there are."""
+    found = training(priced(m5_xlarge="0.5", m5_2xlarge="0.75"))
+    console = Console(width=300)
+    with console.capture() as captured:
+        console.print(machine_view.table([found]))
+    head, chosen, *others = captured.get().rstrip().splitlines()
+    assert head.split() == " ".join(machine_view.TITLES).split()
+    assert chosen.split()[:8] == ["training", "4", "cpus,", "16", "GiB", "chosen", "ml.m5.xlarge", "4"]
+    assert [line.split()[:2] for line in others] == [
+        ["runner-up", "ml.m5.2xlarge"],
+        ["runner-up", "ml.r5.xlarge"],
+        ["runner-up", "ml.c5.2xlarge"],
+    ]
+    assert "no price here" not in others[0]
+    assert "no price here" in others[1]
+    assert others[-1].rstrip().endswith(f"and {len(found.runners_up) - 3} more in --json")
