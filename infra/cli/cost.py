@@ -18,6 +18,10 @@ def command(
     released: Annotated[
         bool, typer.Option("--released", help="As if every model were released: with their endpoints.")
     ] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option("--compare", metavar="CLOUDS", help="The same definition on both clouds, such as aws,gcp."),
+    ] = None,
     diff: Annotated[
         bool, typer.Option("--diff", help="What the next `up` adds or saves: the state against the configuration.")
     ] = False,
@@ -26,18 +30,28 @@ def command(
 ) -> None:
     """Show what an environment will cost in a month, line by line, each with the source of its price."""
     form = FORMS[one_of({"--json": json, "--markdown": markdown}, "both want stdout")]
-    found = find_environment(environment)
+    one_of({"--compare": compare is not None, "--diff": diff}, "are different questions")
+    write(answer(find_environment(environment), compare=compare, diff=diff, released=released), form)
+
+
+def answer(environment: Environment, *, compare: str | None, diff: bool, released: bool) -> Answer:
+    """Answer the one question that was asked; what the others need is not loaded."""
+    if compare is not None:
+        from infra.cli import cost_compare
+
+        return cost_compare.answer(environment, compare, released=released)
     if diff:
         from infra.cli import cost_diff
 
-        write(cost_diff.answer(found, released=released), form)
-        return
-    write(single(found, released=released), form)
+        return cost_diff.answer(environment, released=released)
+    return single(environment, released=released)
 
 
 def single(environment: Environment, *, released: bool) -> Answer:
     """Answer what one environment will cost; raises ConfigError."""
-    from infra.cost import report
+    from rich.console import Group
+
+    from infra.cost import machine_view, report
     from infra.cost.plan import plan
 
     (estimated,) = priced(environment, plan(environment.name, configured(environment, released=released)))
@@ -45,7 +59,7 @@ def single(environment: Environment, *, released: bool) -> Answer:
     return Answer(
         document=lambda: report.document(estimated, day),
         markdown=lambda: report.markdown(estimated, day),
-        table=lambda: report.table(estimated),
+        table=lambda: Group(report.table(estimated), "", machine_view.table(estimated.plan.machines)),
         remarks=lambda: report.remarks(estimated, day),
         closing=f"{environment.name} will cost {report.total(estimated)}",
     )

@@ -12,10 +12,12 @@ from infra.environments import Environment, read_config
 from infra.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
+    from infra.cost.book import PriceBook
     from infra.cost.estimate import Estimate
     from infra.cost.plan import Plan
+    from infra.cost.usage import Usage
 
 Form = Literal["table", "json", "markdown"]
 
@@ -37,7 +39,7 @@ class Answer:
 
     document: Callable[[], Mapping[str, Any]]
     markdown: Callable[[], str]
-    table: Callable[[], "Table"]
+    table: Callable[[], "RenderableType"]
     remarks: Callable[[], Iterable[str]]
     closing: str
 
@@ -80,14 +82,24 @@ def configured(environment: Environment, *, released: bool) -> Mapping[str, Any]
 
 def priced(environment: Environment, *plans: "Plan") -> "tuple[Estimate, ...]":
     """Price plans by one environment's usage and the price book; raises ConfigError."""
-    from infra.cost.book import read_book
     from infra.cost.estimate import estimate
     from infra.cost.model import cost_model
+
+    usage, book = usage_and_book(environment, *plans)
+    return tuple(estimate(one, usage, book, cost_model(one.cloud)) for one in plans)
+
+
+def usage_and_book(environment: Environment, *plans: "Plan") -> "tuple[Usage, PriceBook]":
+    """Read an environment's usage, which may speak of the models of all these plans, and the prices.
+
+    Raises:
+        ConfigError: one of them is wrong.
+    """
+    from infra.cost.book import read_book
     from infra.cost.usage import read_usage, usage_path
 
     models = tuple(dict.fromkeys(name for one in plans for name in one.models))
-    usage, book = read_usage(usage_path(environment.root, environment.name), models), read_book()
-    return tuple(estimate(one, usage, book, cost_model(one.cloud)) for one in plans)
+    return read_usage(usage_path(environment.root, environment.name), models), read_book()
 
 
 def today() -> date:

@@ -81,12 +81,19 @@ def signed(amount: Decimal) -> str:
 
 def total(found: Difference) -> str:
     """Return the difference in words: what is added or saved, and how far that is known."""
-    amount = found.difference_usd
-    if found.bound == "unknown":
-        return f"by an unknown amount; of the lines with an amount {signed(amount)} USD a month"
-    if found.bound == "exact" and not amount:
-        return "by 0.00 USD a month"
-    return f"by {_bounded(found.bound, signed(amount))} USD a month"
+    amount, bound = found.difference_usd, found.bound
+    shown = f"{report.dollars(abs(amount))} USD a month"
+    if bound == "unknown":
+        return f"changes by an unknown amount; the lines with an amount, by {signed(amount)} USD a month"
+    if bound == "exact" and not amount:
+        return "changes nothing: 0.00 USD a month"
+    if amount < 0 or (not amount and bound == "at most"):
+        return f"saves {_SAVED[bound]}{shown}"
+    return f"adds {'' if bound == 'exact' else f'{bound} '}{shown}"
+
+
+_SAVED: Mapping[str, str] = {"exact": "", "at least": "at most ", "at most": "at least "}
+"""What is added at least, and below 0, is saved at most."""
 
 
 def _bounded(bound: str, shown: str) -> str:
@@ -95,7 +102,7 @@ def _bounded(bound: str, shown: str) -> str:
 
 def closing(found: Difference) -> str:
     """Return the last sentence."""
-    return f"{found.after.plan.environment} will change {total(found)}"
+    return f"{found.after.plan.environment}: the next up {total(found)}"
 
 
 def table(found: Difference) -> Table:
@@ -132,14 +139,15 @@ def remarks(found: Difference) -> Iterator[str]:
             if charge is not None and charge.unknown:
                 yield f"unknown {side}: {charge.urn.rsplit('::', 1)[-1]}, {charge.what}: {charge.unknown}"
     if found.alike:
-        yield f"{found.alike} lines are unknown before and after alike: they change nothing"
+        several = f"{found.alike} lines are" if found.alike > 1 else "1 line is"
+        yield f"{several} unknown before and after alike, which changes nothing"
     if found.before is not None:
         yield "before is what the state has, after what the configuration declares; by one usage and one price book"
 
 
 def markdown(found: Difference) -> str:
     """Return the difference for a pull request."""
-    lines = [f"### Cost of {found.after.plan.environment} changes {total(found)}", ""]
+    lines = [f"### Cost of {found.after.plan.environment}: this change {total(found)}", ""]
     lines += ["| stage | before | after | a month |", "|---|---:|---:|---:|"]
     lines += [
         f"| {stage} | {report.dollars(old)} | {report.dollars(new)} | {signed(new - old)} |".replace("<", "&lt;")
