@@ -217,7 +217,7 @@ class Monitoring(Part):
 class Budget(Part):
     """What a month may cost, and at which shares of it someone hears."""
 
-    monthly_usd: float = Field(gt=0, description="a number of US dollars above 0")
+    monthly_usd: float = Field(gt=0, allow_inf_nan=False, description="a number of US dollars above 0")
     alert_at: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
         default=(0.8, 1.0),
         strict=False,

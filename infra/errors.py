@@ -10,6 +10,7 @@ StileError (components.errors)
 ├── ProvisioningError  the engine's update failed
 ├── RunFailed          a pipeline or job failed
 ├── NothingPromoted    exit code 5
+├── OverBudget         exit code 6
 └── Interrupted        exit code 130
 """
 
@@ -23,6 +24,7 @@ __all__ = [
     "Interrupted",
     "LocalCloudError",
     "NothingPromoted",
+    "OverBudget",
     "Problem",
     "ProvisioningError",
     "RunFailed",
@@ -81,6 +83,13 @@ class NothingPromoted(StileError):  # noqa: N818 - it names an outcome
 
     kind: ClassVar[str] = "nothing-promoted"
     exit_code: ClassVar[int] = 5
+
+
+class OverBudget(StileError):  # noqa: N818 - it names an outcome
+    """A configuration is estimated to cost more than its own budget; nothing was changed."""
+
+    kind: ClassVar[str] = "over-budget"
+    exit_code: ClassVar[int] = 6
 
 
 class Interrupted(StileError):  # noqa: N818 - it names an outcome

@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.budget import Strict
 from infra.cli.cost_asked import Answer, Form, configured, one_of, priced, today, with_releases, write
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json
 from infra.environments import Environment, find_environment
+from infra.errors import OverBudget, UsageError
 
 __all__ = ["command", "with_releases"]
 
@@ -25,13 +27,22 @@ def command(
     diff: Annotated[
         bool, typer.Option("--diff", help="What the next `up` adds or saves: the state against the configuration.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with exit code 6 if it is over the configuration's budget.")
+    ] = False,
+    strict: Strict = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown for a pull request on stdout.")] = False,
     json: Json = False,
-) -> None:
+) -> int:
     """Show what an environment will cost in a month, line by line, each with the source of its price."""
     form = FORMS[one_of({"--json": json, "--markdown": markdown}, "both want stdout")]
-    one_of({"--compare": compare is not None, "--diff": diff}, "are different questions")
-    write(answer(find_environment(environment), compare=compare, diff=diff, released=released), form)
+    questions = {"--compare": compare is not None, "--diff": diff, "--check": check}
+    one_of(questions, "are different questions")
+    if strict and not check:
+        raise UsageError("--strict says how --check judges", fix="add --check")
+    asked = answer(find_environment(environment), compare=compare, diff=diff, released=released)
+    write(asked, form)
+    return OverBudget.exit_code if check and asked.is_over(strict) else 0
 
 
 def answer(environment: Environment, *, compare: str | None, diff: bool, released: bool) -> Answer:
@@ -51,15 +62,19 @@ def single(environment: Environment, *, released: bool) -> Answer:
     """Answer what one environment will cost; raises ConfigError."""
     from rich.console import Group
 
-    from infra.cost import machine_view, report
+    from infra.cost import guard, machine_view, report
     from infra.cost.plan import plan
+    from infra.program import read
 
-    (estimated,) = priced(environment, plan(environment.name, configured(environment, released=released)))
-    day = today()
+    config = configured(environment, released=released)
+    (estimated,) = priced(environment, plan(environment.name, config))
+    day, judged = today(), guard.beside(read(environment.name, config), estimated)
+    budget = {"budget": judged.document() if judged else None}
     return Answer(
-        document=lambda: report.document(estimated, day),
+        document=lambda: {**report.document(estimated, day), **budget},
         markdown=lambda: report.markdown(estimated, day),
         table=lambda: Group(report.table(estimated), "", machine_view.table(estimated.plan.machines)),
         remarks=lambda: report.remarks(estimated, day),
-        closing=f"{environment.name} will cost {report.total(estimated)}",
+        closing=f"{environment.name} will cost {report.total(estimated)}{judged.closing if judged else ''}",
+        is_over=lambda strict: judged is not None and judged.is_over(strict=strict),
     )

@@ -35,6 +35,7 @@ class Answer:
         table: the lines for a terminal.
         remarks: what a reader of the table must know.
         closing: the last sentence.
+        is_over: whether it is over the budget; told whether unknown lines count as over.
     """
 
     document: Callable[[], Mapping[str, Any]]
@@ -42,6 +43,7 @@ class Answer:
     table: Callable[[], "RenderableType"]
     remarks: Callable[[], Iterable[str]]
     closing: str
+    is_over: Callable[[bool], bool] = lambda _: False
 
 
 def write(answer: Answer, form: Form) -> None:

@@ -23,16 +23,22 @@ def command(
     if offline:
         show_graph(found, json=json)
         return
-    program.load_ahead(program.read(found.name, read_config(found.config_path)))
+    config = read_config(found.config_path)
+    spec = program.read(found.name, config)
+    program.load_ahead(spec)
     from infra import engine
+    from infra.cli import budget
     from infra.cli.up import described
+
+    judged = budget.told(found, spec, config)
 
     with console.Reporter() as reporter:
         session = engine.open_session(found, reporter.progress)
         outcome = engine.preview(session, reporter.watch)
     console.say(f"{found.name} would change: {console.summary(outcome.changes)}; {outcome.seconds:.1f} s")
     if json:
-        console.emit("preview", {"environment": found.name, "offline": False, **described(outcome)})
+        told = judged.document() if judged else None
+        console.emit("preview", {"environment": found.name, "offline": False, **described(outcome), "budget": told})
 
 
 def show_graph(environment: Environment, *, json: bool) -> None:

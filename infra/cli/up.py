@@ -3,19 +3,29 @@
 from typing import Any
 
 from infra import engine, failures, program
-from infra.cli import console
+from infra.cli import budget, console
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json, Yes
 from infra.engine import Outcome
 from infra.environments import find_environment, read_config
 
 
-def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = False, yes: Yes = False) -> None:
+def command(
+    environment: EnvironmentName = DEFAULT_ENVIRONMENT,
+    over_budget: budget.AnyCost = False,
+    strict: budget.Strict = False,
+    json: Json = False,
+    yes: Yes = False,
+) -> None:
     """Make an environment what its configuration says.
 
     A local environment's cloud is started first. A real environment is previewed, and you are asked.
+    Exit code 6: it is estimated to cost more than the configuration's budget; nothing was changed.
     """
     found = find_environment(environment)
-    program.load_ahead(program.read(found.name, read_config(found.config_path)))
+    config = read_config(found.config_path)
+    spec = program.read(found.name, config)
+    program.load_ahead(spec)
+    judged = budget.guard(found, spec, config, strict=strict, any_cost=over_budget)
     with console.Reporter() as reporter:
         session = engine.open_session(found, reporter.progress)
         planned = None if found.is_local or yes else engine.preview(session, reporter.watch)
@@ -26,7 +36,8 @@ def command(environment: EnvironmentName = DEFAULT_ENVIRONMENT, json: Json = Fal
         outcome = failures.provision(session, reporter.watch)
     console.say(f"{found.name}: {console.summary(outcome.changes)}; {outcome.seconds:.1f} s")
     if json:
-        console.emit("up", {"environment": found.name, **described(outcome), "outputs": outcome.outputs})
+        told = {"budget": judged.document() if judged else None, "outputs": outcome.outputs}
+        console.emit("up", {"environment": found.name, **described(outcome), **told})
 
 
 def described(outcome: Outcome) -> dict[str, Any]:
