@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -22,10 +23,13 @@ class Api:
     Args:
         vertex: the place.
         image: serves a model of one word.
+
+    Attributes:
+        own: an argument that only this one's model servers are given: other tests' run at the same time.
     """
 
     def __init__(self, vertex: Ground, image: str) -> None:
-        self.vertex, self.image = vertex, image
+        self.vertex, self.image, self.own = vertex, image, f"own-{uuid4().hex}"
         self.http = httpx.Client(base_url=vertex.gcp.cloud.endpoint_url, trust_env=False, timeout=60)
 
     def ask(self, verb: str, name: str, body: Any = None, *, refused: int | None = None, **query: str) -> Any:
@@ -45,7 +49,7 @@ class Api:
 
     def model(self, word: str, **more: Any) -> str:
         """Upload a model and return its name."""
-        container = {"imageUri": self.image, "args": ["--word", "$(OWN)"], "env": [{"name": "OWN", "value": "own"}]}
+        container = {"imageUri": self.image, "args": ["--word", "$(OWN)"], "env": [{"name": "OWN", "value": self.own}]}
         artifact = self.vertex.model(word, **more)
         body = {"model": {"displayName": word, "containerSpec": container, "artifactUri": artifact}}
         name: str = self.ask("POST", f"{PLACE}/models:upload", body)["response"]["model"]
@@ -90,9 +94,9 @@ def api(vertex: Ground, server_image: str) -> Iterator[Api]:
         yield made
 
 
-def servers(word: str) -> list[psutil.Process]:
-    """The processes of model servers that were given an argument."""
-    return [one for one in psutil.process_iter(["cmdline"]) if word in (one.info["cmdline"] or ())]
+def servers(api: Api) -> list[psutil.Process]:
+    """The processes of an API's model servers."""
+    return [one for one in psutil.process_iter(["cmdline"]) if api.own in (one.info["cmdline"] or ())]
 
 
 def test_a_split_is_whole_and_names_what_is_deployed(api: Api) -> None:
@@ -132,15 +136,15 @@ def test_a_deployed_model_is_a_server_of_its_own(api: Api) -> None:
     """Protects: the container's contract, and that its process goes with the deployment."""
     name = api.endpoint("mine")
     (seen,) = api.predict(name, "hello")["predictions"]
-    assert (seen["word"], seen["own"], seen["args"], seen["got"]) == ("mine", "own", ["--word", "own"], "hello")
+    assert (seen["word"], seen["own"], seen["args"], seen["got"]) == ("mine", api.own, ["--word", api.own], "hello")
     assert seen["path"] == f"/v1/endpoints/{name.rpartition('/')[2]}/deployedModels/1:predict"
     assert seen["account"] == "custom-online-prediction@caip-tenant.iam.gserviceaccount.com"
     number = name.rpartition("/")[2]
     said = api.vertex.logs(f'resource.labels.endpoint_id="{number}"')
-    assert said == ["serving mine with ['--word', 'own']"]
-    assert servers("--word")
+    assert said == [f"serving mine with ['--word', '{api.own}']"]
+    assert servers(api)
     api.remove(name, "1")
-    assert servers("--word") == []
+    assert servers(api) == []
 
 
 def test_a_model_that_does_not_get_healthy_is_not_deployed(api: Api) -> None:
