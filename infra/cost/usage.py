@@ -56,6 +56,7 @@ class Storage(Part):
     stored_gib: Amount = _of("50", "GiB in the bucket on average, older versions among them")
     written_requests: Amount = _of("50000", "objects written or listed in a month")
     read_requests: Amount = _of("500000", "objects read in a month")
+    transfer_out_gib: Amount = _of("5", "GiB of objects that leave for the internet in a month")
     key_requests: Amount = _of("50000", "times the key is used in a month")
     key_versions: Amount = _of("4", "versions of the key that still decrypt: one per rotation in the first year")
 
@@ -89,6 +90,7 @@ class Model(Part):
     requests: Amount = _of("100000", "predictions asked for in a month")
     request_kib: Amount = _of("4", "KiB of a request and its answer")
     request_seconds: Amount = _of("0.02", "seconds in which a request is answered, where seconds are charged")
+    transfer_out_kib: Amount = _of("1", "KiB of an answer that leave for the internet; 0 where all ask from the region")
     logs_gib: Amount = _of("1", "GiB of logs that the endpoint writes in a month")
     logs_kept_gib: Amount = _of("1", "GiB of logs kept on average")
     scaled_hours: Amount = _of(UNKNOWN, "hours in a month of instances above the fewest, where an endpoint scales")
@@ -98,6 +100,7 @@ class Model(Part):
     training_hours: Amount = _of("0.25", "hours in which each candidate trains in a run")
     processing_hours: Amount = _of("0.5", "hours of all other steps of a run together")
     run_logs_gib: Amount = _of("0.01", "GiB of logs that a run writes")
+    batch_hours: Amount = _of("0", "hours of all machines of batch predictions, which people start, in a month")
 
 
 class Usage(Part):

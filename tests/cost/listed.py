@@ -21,8 +21,13 @@ AWS_LISTED = {
         ("USE1-TimedStorage-ByteHrs", "GB-Mo"),
     ],
     "AmazonSNS": [("Requests-Tier1", "Requests")],
+    "AWSDataTransfer": [("DataTransfer-Out-Bytes", "GB")],
 }
-ATTRIBUTES = {"AmazonS3": {"volumeType": "Standard"}, "AmazonECR": {"family": "EC2 Container Registry"}}
+ATTRIBUTES = {
+    "AmazonS3": {"volumeType": "Standard"},
+    "AmazonECR": {"family": "EC2 Container Registry"},
+    "AWSDataTransfer": {"place": "fromRegionCode", "transferType": "AWS Outbound", "toLocation": "External"},
+}
 E2 = [("Core running in Americas", "h"), ("Ram running in Americas", "GiBy.h")]
 FEES = [("Core in Americas", "h"), ("RAM in Americas", "GiBy.h")]
 GCP_LISTED = {
@@ -35,6 +40,7 @@ GCP_LISTED = {
         ("Standard Storage US Regional", "GiBy.mo"),
         ("Regional Standard Class A Operations", "count"),
         ("Regional Standard Class B Operations", "count"),
+        ("Download Worldwide Destinations (excluding Asia & Australia)", "GiBy"),
     ],
     "EE2F-D110-890C": [
         ("Active software symmetric key versions", "mo"),

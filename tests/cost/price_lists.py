@@ -77,6 +77,7 @@ def product(
     since: str = "2026-09-01",
     currency: str = "USD",
     family: str = "ML Instance",
+    place: str = "regionCode",
     **attributes: str,
 ) -> dict[str, Any]:
     """A product as the Price List writes it; tiers are where each begins, and its price."""
@@ -85,7 +86,7 @@ def product(
         "product": {
             "sku": sku,
             "productFamily": family,
-            "attributes": {"regionCode": region, "usagetype": usagetype, **attributes},
+            "attributes": {place: region, "usagetype": usagetype, **attributes},
         },
         "terms": {"OnDemand": {code: term(code, unit, tiers, since, currency)}},
         "version": "20261101000000",

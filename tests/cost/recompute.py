@@ -19,6 +19,8 @@ ONE = Fraction(1)
 KIB_IN_GIB = Fraction(1, 2**20)
 # https://cloud.google.com/compute/docs/general-purpose-machines: cores, GiB
 SIZES = {"e2-highmem-2": (2, 16)}
+AWS_OUT = ("Data transfer", "out to internet (first 10TB)", "GB")
+GCP_OUT = ("Network", "egress to internet worldwide (0-10 TiB)", "GB")
 Item = tuple[str, str, str, Fraction]
 """Service, sku, unit, and how many of what is counted."""
 REPOSITORIES = {"": "images.stored_gib", "REMOTE_REPOSITORY": "tracking.image_gib"}
@@ -55,6 +57,11 @@ def nothing(inputs: dict[str, Any], use: Usage) -> Iterable[Item]:
     return ()
 
 
+def answers(use: Usage) -> Fraction:
+    """GiB of answers that leave for the internet."""
+    return use("models.requests") * use("models.transfer_out_kib") * KIB_IN_GIB
+
+
 def aws_runs(inputs: dict[str, Any], use: Usage) -> Iterator[Item]:
     runs = use("models.runs")
     hours = runs * number(inputs["candidates"]) * use("models.training_hours")
@@ -64,6 +71,8 @@ def aws_runs(inputs: dict[str, Any], use: Usage) -> Iterator[Item]:
     yield "SageMaker processing", f"Processing:{inputs['processingMachine']}", "instance-hour", others
     yield "CloudWatch Logs", "ingestion (standard class)", "GB", runs * use("models.run_logs_gib")
     yield "SageMaker storage", "Training ML storage", "GB-month", ONE
+    batch = f"Tsform:{inputs['processingMachine']}"
+    yield "SageMaker batch transform", batch, "instance-hour", use("models.batch_hours")
 
 
 def aws_machines(inputs: dict[str, Any], use: Usage) -> Iterator[Item]:
@@ -106,6 +115,9 @@ def gcp_runs(inputs: dict[str, Any], use: Usage) -> Iterator[Item]:
         yield service, "e2 memory", "GiB-hour", hours * memory
         yield service, "SSD PD capacity (A005-98FE-36CC)", "GiB-hour", hours * 100
     yield "Cloud Logging", "ingestion (after 50 GiB)", "GiB", runs * use("models.run_logs_gib")
+    cores, memory = SIZES[inputs["processingMachine"]]
+    yield "Vertex AI online prediction", "e2 core", "vCPU-hour", use("models.batch_hours") * cores
+    yield "Vertex AI online prediction", "e2 memory", "GiB-hour", use("models.batch_hours") * memory
 
 
 AWS: dict[str, Charges] = {
@@ -113,6 +125,7 @@ AWS: dict[str, Charges] = {
         ("S3", "Standard storage", "GB-month", use("storage.stored_gib")),
         ("S3", "Standard PUT/COPY/POST/LIST", "1k requests", use("storage.written_requests")),
         ("S3", "Standard GET/SELECT/other", "1k requests", use("storage.read_requests")),
+        (*AWS_OUT, use("storage.transfer_out_gib")),
     ],
     "aws:kms/key:Key": lambda inputs, use: [
         ("KMS", "customer managed key", "key-month", ONE),
@@ -127,6 +140,7 @@ AWS: dict[str, Charges] = {
     ],
     "stile:index:Pipeline": aws_runs,
     "aws:sagemaker/endpointConfiguration:EndpointConfiguration": aws_machines,
+    "aws:sagemaker/endpoint:Endpoint": lambda inputs, use: [(*AWS_OUT, answers(use))],
     "aws:cloudwatch/logGroup:LogGroup": lambda inputs, use: [
         ("CloudWatch Logs", "ingestion (standard class)", "GB", use("models.logs_gib")),
         ("CloudWatch Logs", "archival storage", "GB-month", use("models.logs_kept_gib")),
@@ -146,6 +160,7 @@ GCP: dict[str, Charges] = {
         ("Cloud Storage", "standard", "GB-month", use("storage.stored_gib")),
         ("Cloud Storage", "Class A operations standard", "1k ops", use("storage.written_requests")),
         ("Cloud Storage", "Class B operations standard", "1k ops", use("storage.read_requests")),
+        (*GCP_OUT, use("storage.transfer_out_gib")),
     ],
     "gcp:kms/cryptoKey:CryptoKey": lambda inputs, use: [
         ("Cloud KMS", "software symmetric key version", "version-month", use("storage.key_versions")),
@@ -170,6 +185,7 @@ GCP: dict[str, Charges] = {
     "stile:endpoint:EndpointDeployment": gcp_machines,
     "gcp:vertex/aiEndpoint:AiEndpoint": lambda inputs, use: [
         ("Cloud Logging", "ingestion (after 50 GiB)", "GiB", use("models.logs_gib")),
+        (*GCP_OUT, answers(use)),
     ],
     "gcp:pubsub/topic:Topic": lambda inputs, use: [
         ("Pub/Sub", "message delivery basic (after 10 GiB)", "TiB", use("monitoring.notifications") * KIB_IN_GIB),

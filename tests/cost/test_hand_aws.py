@@ -3,9 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
+import botocore.session
 import pytest
 
+from components.machines import machine_types
 from infra.cost.book import PriceBook
+from infra.cost.estimate import Charge
 from tests.cost.hand import MODEL, amounts, priced
 
 CONFIGURATION = "aws:sagemaker/endpointConfiguration:EndpointConfiguration"
@@ -67,17 +70,34 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, str], tupl
         },
         ("cites AWS docs", "AWS Price List Query API", "AWS Pricing API", "cloudwatch_log_group_test.golden"),
     ),
-    # 100 GiB x 0.023 = 2.30; 10,000 written / 1,000 x 0.005 = 0.05; 1,000,000 read / 1,000 x 0.0004 = 0.40
+    # 100 GiB x 0.023 = 2.30; 10,000 written / 1,000 x 0.005 = 0.05; 1,000,000 read / 1,000 x 0.0004 = 0.40;
+    # 40 GiB to the internet x 0.09 = 3.60
     "a bucket": (
         "aws:s3/bucket:Bucket",
         {},
-        {"storage": {"stored_gib": 100, "written_requests": 10000, "read_requests": 1000000}},
+        {
+            "storage": {
+                "stored_gib": 100,
+                "written_requests": 10000,
+                "read_requests": 1000000,
+                "transfer_out_gib": 40,
+            }
+        },
         {
             "Standard storage": "2.30",
             "Standard PUT/COPY/POST/LIST": "0.05",
             "Standard GET/SELECT/other": "0.40",
+            "out to internet (first 10TB)": "3.60",
         },
-        ("s3_bucket_v3_test.golden",),
+        ("s3_bucket_v3_test.golden", "data_transfer_test.golden"),
+    ),
+    # 2,097,152 answers x 2 KiB = 4,194,304 KiB / 1,048,576 = 4 GiB x 0.09 = 0.36
+    "answers that leave for the internet": (
+        "aws:sagemaker/endpoint:Endpoint",
+        {},
+        {"models": {MODEL: {"requests": 2097152, "transfer_out_kib": 2}}},
+        {"out to internet (first 10TB)": "0.36"},
+        ("data_transfer_test.golden",),
     ),
     # 1 key x 1 = 1.00; 30,000 uses / 10,000 x 0.03 = 0.09
     "a key": (
@@ -150,3 +170,48 @@ def test_a_tracking_server_where_its_price_is_known(book: PriceBook) -> None:
     assert amounts(found.charges) == {"tracking server small": "468.660", "metadata storage": "0.55"}
     assert found.total_monthly_usd == Decimal("469.21")
     assert found.unknown == ()
+
+
+def batches(
+    book: PriceBook, hours: object, machine: str = "ml.m5.xlarge", region: str = "eu-west-1"
+) -> tuple[Charge, ...]:
+    """The lines of batch predictions of a pipeline."""
+    usage = {"models": {MODEL: {"batch_hours": hours}}}
+    found = priced(book, "aws", PIPELINE, {**JOBS, "processingMachine": machine}, usage, region=region)
+    return tuple(one for one in (*found.charges, *found.unknown) if one.what == "batch predictions")
+
+
+def test_batch_predictions_where_their_price_is_known(book: PriceBook) -> None:
+    """In eu-west-1: 3 nights x 4 h x 2 machines = 24 h x 0.257 = 6.168 (AWS bill lines)."""
+    (line,) = batches(book, 24)
+    assert line.sku == "Tsform:ml.m5.xlarge"
+    assert (line.quantity, line.monthly_usd) == (Decimal(24), Decimal("6.168"))
+    assert line.price is not None
+    assert "sagemaker-ssh-helper" in line.price.source
+
+
+def test_batch_predictions_that_nobody_runs_are_no_line(book: PriceBook) -> None:
+    """0 hours, which is also the default; hours that nobody knows are unknown, not 0."""
+    assert batches(book, 0) == ()
+    (line,) = batches(book, "unknown")
+    assert line.unknown == f"the usage models.{MODEL}.batch_hours is unknown"
+
+
+def test_batch_predictions_without_a_price_name_the_nearest_region(book: PriceBook) -> None:
+    (line,) = batches(book, 24, region="us-east-1")
+    assert line.monthly_usd is None
+    assert line.unknown == (
+        "the price book has no price for Tsform:ml.m5.xlarge in us-east-1; "
+        "the nearest is eu-west-1's, which is not used"
+    )
+
+
+def test_machines_that_run_no_batch_predictions_are_said(book: PriceBook) -> None:
+    """All of the other steps' machines that SageMaker's own list of types for transforms has not; no other."""
+    service = botocore.session.get_session().get_service_model("sagemaker")
+    allowed = service.shape_for("TransformInstanceType").enum
+    steps = [one.type for one in machine_types("aws") if "processing" in one.uses]
+    refused = {name for name in steps if "runs no batch predictions" in batches(book, 24, name)[0].unknown}
+    assert refused == set(steps) - set(allowed)
+    assert 0 < len(refused) < len(steps)
+    assert all(len(batches(book, 24, name)) == 1 for name in steps)

@@ -67,12 +67,58 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, str], tupl
         },
         ("cites cloud.google.com pricing pages", "api-evangelist/google-vertex-ai", "Cloud Billing SKU report"),
     ),
-    # 100 GiB x 0.02 = 2.00; 10,000 written / 1,000 x 0.005 = 0.05; 100,000 read / 1,000 x 0.0004 = 0.04
+    # 3 nights x 4 h x 2 machines = 24 h x 0.219 = 5.256, as online predictions; no runs
+    "batch predictions": (
+        PIPELINE,
+        {"trainingMachine": "e2-standard-4", "processingMachine": "n1-standard-4", "candidates": 2},
+        {"models": {MODEL: {"runs": 0, "batch_hours": 24}}},
+        {
+            "pipeline run execution fee": "0",
+            "e2-standard-4": "0",
+            "n1-standard-4": "5.256",
+            "SSD PD capacity (A005-98FE-36CC)": "0",
+            "ingestion (after 50 GiB)": "0",
+        },
+        (
+            "cites cloud.google.com pricing pages",
+            "Compute Engine list price x 1.15",
+            "api-evangelist/google-vertex-ai",
+            "Cloud Billing SKU report",
+        ),
+    ),
+    # 24 h of 2 cores and 16 GiB, as online predictions: 48 x 0.0250833285 and 384 x 0.0033620595; no runs
+    "batch predictions by cores and memory": (
+        PIPELINE,
+        {"trainingMachine": "e2-highmem-2", "processingMachine": "e2-highmem-2", "candidates": 1},
+        {"models": {MODEL: {"runs": 0, "batch_hours": 24}}},
+        {
+            "pipeline run execution fee": "0",
+            "e2 core": "1.203999768",
+            "e2 memory": "1.291030848",
+            "SSD PD capacity (A005-98FE-36CC)": "0",
+            "ingestion (after 50 GiB)": "0",
+        },
+        ("cites cloud.google.com pricing pages", "Cloud Billing Catalog API", "Cloud Billing SKU report"),
+    ),
+    # 100 GiB x 0.02 = 2.00; 10,000 written / 1,000 x 0.005 = 0.05; 100,000 read / 1,000 x 0.0004 = 0.04;
+    # 40 GiB to the internet x 0.12 = 4.80
     "a bucket": (
         "gcp:storage/bucket:Bucket",
         {"location": "us-central1"},
-        {"storage": {"stored_gib": 100, "written_requests": 10000, "read_requests": 100000}},
-        {"standard": "2.00", "Class A operations standard": "0.05", "Class B operations standard": "0.04"},
+        {
+            "storage": {
+                "stored_gib": 100,
+                "written_requests": 10000,
+                "read_requests": 100000,
+                "transfer_out_gib": 40,
+            }
+        },
+        {
+            "standard": "2.00",
+            "Class A operations standard": "0.05",
+            "Class B operations standard": "0.04",
+            "egress to internet worldwide (0-10 TiB)": "4.80",
+        },
         (
             "Cyclenerd/google-cloud-pricing-cost-calculator",
             "Cloud Billing Catalog",
@@ -83,9 +129,17 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, str], tupl
     "a bucket of the class nearline": (
         "gcp:storage/bucket:Bucket",
         {"storageClass": "NEARLINE"},
-        {"storage": {"stored_gib": 500}},
+        {"storage": {"stored_gib": 500, "transfer_out_gib": 0}},
         {"nearline": "5.00"},
         ("Cyclenerd/google-cloud-pricing-cost-calculator",),
+    ),
+    # 2,097,152 answers x 2 KiB = 4,194,304 KiB / 1,048,576 = 4 GiB x 0.12 = 0.48; logs 0
+    "answers that leave for the internet": (
+        "gcp:vertex/aiEndpoint:AiEndpoint",
+        {},
+        {"models": {MODEL: {"requests": 2097152, "transfer_out_kib": 2, "logs_gib": 0}}},
+        {"egress to internet worldwide (0-10 TiB)": "0.48", "ingestion (after 50 GiB)": "0"},
+        ("cites cloud.google.com pricing pages",),
     ),
     # 4 versions x 0.06 = 0.24; 20,000 uses / 10,000 x 0.03 = 0.06
     "a key": (

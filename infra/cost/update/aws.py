@@ -57,7 +57,7 @@ class PriceList:
             NotOneError: which product it is cannot be said.
         """
         usage = match.expand(part.match)
-        found = [one for one in self._products(code, usage, region) if _is(one, part, usage)]
+        found = [one for one in self._products(code, part.region, region, usage) if _is(one, part, usage)]
         if len(found) != 1:
             codes = ", ".join(one["product"]["sku"] for one in found)
             raise NotOneError(f"{len(found)} products have usage type {usage} in {region}" + (codes and f": {codes}"))
@@ -67,10 +67,10 @@ class PriceList:
         source = f"{NAME}{self._at}, rate code {dimension['rateCode']}"
         return Decimal(dimension["pricePerUnit"]["USD"]), Decimal(part.times), source, since
 
-    def _products(self, code: str, usage: str, region: str) -> Iterator[Mapping[str, Any]]:
+    def _products(self, code: str, field: str, region: str, usage: str) -> Iterator[Mapping[str, Any]]:
         """Yield the products of a service in a region whose usage type contains this one."""
         filters = [
-            {"Type": "TERM_MATCH", "Field": "regionCode", "Value": region},
+            {"Type": "TERM_MATCH", "Field": field, "Value": region},
             {"Type": "CONTAINS", "Field": "usagetype", "Value": usage},
         ]
         pages = self._client.get_paginator("get_products").paginate(ServiceCode=code, Filters=filters)

@@ -21,6 +21,7 @@ class Part(BaseModel):
             (Google); `\1` is what the row's sku captured.
         id: the product's own id in place of `match`, where the row's sku has it (Google).
         where: attributes that the product must have besides.
+        region: the attribute that says its region (AWS); what is transferred has one it comes from.
         units: how the vendor may call its unit.
         times: how many of its units make one of the book's; `cpus` and `memory_gib` are those of the machine type.
     """
@@ -30,6 +31,7 @@ class Part(BaseModel):
     match: str = ""
     id: str = ""
     where: Mapping[str, str] = {}
+    region: str = "regionCode"
     units: tuple[str, ...] = Field(min_length=1)
     times: str = "1"
 
