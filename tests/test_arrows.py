@@ -36,6 +36,17 @@ FORBIDDEN = {
         "tests",
     ),
     "infra/cost": ("infra.cli", "infra.engine", "infra.localcloud", "infra.providers", "infra.reports", "tests"),
+    "infra/pages": (
+        "infra.cli",
+        "infra.cost",
+        "infra.engine",
+        "infra.localcloud",
+        "infra.providers",
+        "infra.reports",
+        "components",
+        "ml_jobs",
+        "tests",
+    ),
     "infra": ("tests",),
 }
 # what a job may import only inside the adapter that needs it

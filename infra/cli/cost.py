@@ -1,21 +1,38 @@
 """`stile cost`: what an environment will cost in a month, before it exists; no engine, plugin, network or account."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.cli.budget import Strict
-from infra.cli.cost_asked import Answer, Form, configured, one_of, priced, today, with_releases, write
+from infra.cli.cost_asked import (
+    Answer,
+    Form,
+    check_page,
+    configured,
+    one_of,
+    today,
+    usage_and_book,
+    with_releases,
+    write,
+)
 from infra.cli.options import DEFAULT_ENVIRONMENT, EnvironmentName, Json
 from infra.environments import Environment, find_environment
 from infra.errors import OverBudget, UsageError
 
+if TYPE_CHECKING:
+    from datetime import date
+
+    from infra.cost.estimate import Estimate
+    from infra.cost.guard import Judgement
+    from infra.cost.sweep import Basis
+
 __all__ = ["command", "with_releases"]
 
-FORMS: dict[str | None, Form] = {None: "table", "--json": "json", "--markdown": "markdown"}
+FORMS: dict[str | None, Form] = {None: "table", "--json": "json", "--markdown": "markdown", "--html": "html"}
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     environment: EnvironmentName = DEFAULT_ENVIRONMENT,
     released: Annotated[
         bool, typer.Option("--released", help="As if every model were released: with their endpoints.")
@@ -32,16 +49,22 @@ def command(
     ] = False,
     strict: Strict = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown for a pull request on stdout.")] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write a page with plots; - is stdout.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Show what an environment will cost in a month, line by line, each with the source of its price."""
-    form = FORMS[one_of({"--json": json, "--markdown": markdown}, "both want stdout")]
+    forms = {"--json": json, "--markdown": markdown, "--html": html is not None}
+    form = FORMS[one_of(forms, "are different forms")]
     questions = {"--compare": compare is not None, "--diff": diff, "--check": check}
-    one_of(questions, "are different questions")
+    question = one_of(questions, "are different questions")
+    if html is not None:
+        check_page(html, question)
     if strict and not check:
         raise UsageError("--strict says how --check judges", fix="add --check")
     asked = answer(find_environment(environment), compare=compare, diff=diff, released=released)
-    write(asked, form)
+    write(asked, form, html or "")
     return OverBudget.exit_code if check and asked.is_over(strict) else 0
 
 
@@ -63,11 +86,15 @@ def single(environment: Environment, *, released: bool) -> Answer:
     from rich.console import Group
 
     from infra.cost import guard, machine_view, report
+    from infra.cost.model import cost_model
     from infra.cost.plan import plan
+    from infra.cost.sweep import Basis
     from infra.program import read
 
     config = configured(environment, released=released)
-    (estimated,) = priced(environment, plan(environment.name, config))
+    planned = plan(environment.name, config)
+    basis = Basis(planned, *usage_and_book(environment, planned), cost_model(planned.cloud))
+    estimated = basis.estimated()
     day, judged = today(), guard.beside(read(environment.name, config), estimated)
     budget = {"budget": judged.document() if judged else None}
     return Answer(
@@ -77,4 +104,12 @@ def single(environment: Environment, *, released: bool) -> Answer:
         remarks=lambda: report.remarks(estimated, day),
         closing=f"{environment.name} will cost {report.total(estimated)}{judged.closing if judged else ''}",
         is_over=lambda strict: judged is not None and judged.is_over(strict=strict),
+        html=lambda: _page(basis, estimated, judged, day),
     )
+
+
+def _page(basis: "Basis", estimated: "Estimate", judged: "Judgement | None", day: "date") -> str:
+    """Return the page; what draws it is loaded only where it is asked for."""
+    from infra.cost.page import page
+
+    return page(basis, estimated, judged, day)

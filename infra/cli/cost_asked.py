@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from infra.cli import console
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from infra.cost.plan import Plan
     from infra.cost.usage import Usage
 
-Form = Literal["table", "json", "markdown"]
+Form = Literal["table", "json", "markdown", "html"]
+
+# The questions whose answers have no page.
+PAGELESS = ("--compare", "--diff")
 
 # Stands in for a version that is not registered yet: a price does not depend on which it is.
 ANY_RELEASE = {"version": "1", "sha256": "0" * 64}
@@ -36,6 +40,7 @@ class Answer:
         remarks: what a reader of the table must know.
         closing: the last sentence.
         is_over: whether it is over the budget; told whether unknown lines count as over.
+        html: the page; an answer to another question than what one environment will cost has none.
     """
 
     document: Callable[[], Mapping[str, Any]]
@@ -44,20 +49,50 @@ class Answer:
     remarks: Callable[[], Iterable[str]]
     closing: str
     is_over: Callable[[bool], bool] = lambda _: False
+    html: Callable[[], str] = lambda: ""
 
 
-def write(answer: Answer, form: Form) -> None:
-    """Write an answer: for scripts and pull requests on stdout, for people on stderr."""
+def write(answer: Answer, form: Form, target: str = "") -> None:
+    """Write an answer: for scripts and pull requests on stdout, for people on stderr, a page where `target` says."""
     if form == "json":
         console.emit("cost", answer.document())
         return
     if form == "markdown":
         sys.stdout.write(answer.markdown())
         return
+    if form == "html":
+        _write_page(answer, target)
+        return
     console.terminal().print(answer.table())
     for remark in answer.remarks():
         console.say(f"  {remark}")
     console.say(answer.closing)
+
+
+def _write_page(answer: Answer, target: str) -> None:
+    """Write a page, and say where it is."""
+    from infra.pages import writing
+
+    writing.write_page(answer.html(), target)
+    if target != writing.STDOUT:
+        console.say(answer.closing)
+        console.say(f"the page is {Path(target).resolve()}; open it in a browser, or send it: it is one file")
+
+
+def check_page(target: str, question: str | None) -> None:
+    """Check, before any work, that a page can be made and written.
+
+    Raises:
+        UsageError: the question has no page, or nothing can be written there.
+        ToolchainError: a library that pages are made with is missing.
+    """
+    from infra.pages.requirements import require_libraries
+    from infra.pages.writing import check_target
+
+    if question in PAGELESS:
+        raise UsageError(f"{question} has no page", path="--html", fix="write --markdown, or leave one of them out")
+    check_target(target)
+    require_libraries()
 
 
 def one_of(options: Mapping[str, bool], why: str) -> str | None:
