@@ -180,10 +180,10 @@ class _Pricing:
         return Crossing(requests, whole, (totals[0], totals[1]))
 
     def _prove(self, slope: Fraction, requests: Fraction) -> None:
-        """Estimate anew on both sides of a crossing; with several models a share may have no end in decimals."""
-        doubt = Fraction(0) if len(self.shares) == 1 else abs(slope) * len(self.shares) / FINEST
-        for count in (math.floor(requests), math.ceil(requests)):
-            if abs(self._gap(Fraction(count)) - slope * (count - requests)) > doubt:
+        """Estimate anew on both sides of a crossing, where every model's share is as exact as what was stated."""
+        times = requests / self._measured
+        for count in (self._measured * math.floor(times), self._measured * math.ceil(times)):
+            if self._gap(count) != slope * (count - requests):
                 raise ArithmeticError(f"the cost is not linear in the requests: not at {count} of them")
 
     def _gap(self, requests: Fraction) -> Fraction:

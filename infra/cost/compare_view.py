@@ -110,7 +110,7 @@ def sentence(found: Comparison) -> str:
     scope = " of the lines with an amount," if any(side.unknown for side in found.sides) else ""
     if few is None and many is None:
         return f"{scope} both cost the same at every number of requests".strip()
-    if crossing is None or few == many or few is None:
+    if crossing is None or few == many:
         return f"{scope} {many} is the cheaper at every number of requests".strip()
     there = " and ".join(
         f"{report.dollars(amount)} on {cloud}" for cloud, amount in zip(found.clouds, crossing.totals, strict=True)

@@ -27,7 +27,8 @@ def deployed(declared: Plan, resources: Sequence[Mapping[str, Any]]) -> Plan | N
             content for one, a pipeline's definition too.
     """
     graph = from_state(resources)
-    if not any(one.get("custom") for one in resources if one["urn"] in {each.urn for each in graph.resources}):
+    standing = {one.urn for one in graph.resources}
+    if not any(one.get("custom") and one["urn"] in standing for one in resources):
         return None
     outputs: Mapping[str, Any] = next((one.get("outputs") or {} for one in resources if one["type"] == STACK_TYPE), {})
     prefix = next((one.name for one in graph.resources if one.type == PLATFORM), declared.prefix)
