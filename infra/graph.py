@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import from_json
+
 # How the engine writes a value that only an update will know.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 STACK_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX = "pulumi:providers:"
 # What the engine itself adds to a resource's inputs.
 ENGINE_KEYS = ("__defaults", "__internal")
+NESTED = (dict, list)
 # How a state marks a secret, beside which stands `plaintext` or `ciphertext`.
 # source: pulumi, sdk/go/common/resource/sig/sig.go
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
@@ -60,8 +63,13 @@ def graph(resources: Iterable[Resource]) -> Graph:
     return Graph(tuple(sorted(kept, key=lambda one: one.urn)))
 
 
-def from_preview(document: Mapping[str, Any]) -> Graph:
-    """Read the object that `pulumi preview --json` writes: what would be there after `up`."""
+def from_preview(text: str) -> Graph:
+    """Read what `pulumi preview --json` writes: what would be there after `up`.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    document = from_json(text)
     return _of_states(step["newState"] for step in document.get("steps", []) if step.get("newState"))
 
 
@@ -87,12 +95,17 @@ def _of_states(states: Iterable[Mapping[str, Any]]) -> Graph:
 
 
 def cleaned(value: Any) -> Any:
-    """Return inputs without what the engine adds to them."""
-    if isinstance(value, Mapping):
-        return {key: cleaned(item) for key, item in value.items() if key not in ENGINE_KEYS}
-    if isinstance(value, list):
-        return [cleaned(item) for item in value]
-    return value
+    """Return inputs, as they are read from JSON, without what the engine adds to them."""
+    if isinstance(value, dict):
+        kept = value.copy()
+        for key in ENGINE_KEYS:
+            kept.pop(key, None)
+        # Most of a preview is words and numbers: they cost no call each.
+        for key, item in kept.items():
+            if isinstance(item, NESTED):
+                kept[key] = cleaned(item)
+        return kept
+    return [cleaned(item) if isinstance(item, NESTED) else item for item in value] if isinstance(value, list) else value
 
 
 def opened(value: Any) -> Any:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 
-DIGITS = 100
+EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
+"""The context of `exactly`, for a single operation."""
 
 
 @contextmanager
 def exactly() -> Iterator[None]:
     """Work with decimals; raises decimal.Inexact where a result would have to be rounded."""
-    with localcontext(Context(prec=DIGITS, traps=[Inexact, InvalidOperation])):
+    with localcontext(EXACT):
         yield
 
 

@@ -67,10 +67,10 @@ class Inputs:
         return _FIELD.sub(lambda match: _word(self.known(match[1])), text)
 
     def matches(self, path: str, allowed: Sequence[str]) -> bool:
-        """Return whether an input has one of some values, compared as text; raises NotKnownError if it is unknown."""
+        """Return whether an input has one of some values, texts in lower case; raises NotKnownError if unknown."""
         if self.get(path) is None:
             return False
-        return "*" in allowed or _word(self.known(path)) in {value.lower() for value in allowed}
+        return "*" in allowed or _word(self.known(path)) in allowed
 
     def items(self, path: str) -> list["Inputs"]:
         """Return the items of a list; none if there is no such list; raises NotKnownError."""

@@ -21,8 +21,8 @@ class Part(BaseModel):
 
 
 def _texts(value: object) -> object:
-    """Numbers and truths stand in the file as they do in a resource; they are compared as text."""
-    return tuple(str(item) for item in value) if isinstance(value, list) else value
+    """Numbers and truths stand in the file as they do in a resource; they are compared as text, in lower case."""
+    return tuple(str(item).lower() for item in value) if isinstance(value, list) else value
 
 
 Values = Annotated[tuple[str, ...], BeforeValidator(_texts)]

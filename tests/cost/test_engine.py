@@ -1,6 +1,5 @@
 """The price of what the real engine would deploy: the same as the price of what the mocks declare."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def test_mocks_and_the_real_engine_cost_the_same(project: Project, book: PriceBo
     done = project.shell(f"pulumi preview --json --non-interactive -s {name} > preview.json", name)
     assert done.code == 0, done.stderr
     spec = read(name, config)
-    real = planned(spec, resolved(spec), from_preview(json.loads((project.folder / "preview.json").read_text())))
+    real = planned(spec, resolved(spec), from_preview((project.folder / "preview.json").read_text()))
     found, expected = (estimate(one, Usage(), book, cost_model(cloud)) for one in (plan(name, config), real))
     assert len(found.charges) >= 20
     assert found.charges == expected.charges

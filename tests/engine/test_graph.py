@@ -26,17 +26,14 @@ def test_a_preview_is_read_without_what_the_engine_adds() -> None:
     """Providers are the engine's own, and so are keys with two underscores; components have no inputs."""
     shelf, note = f"{STACK}-shelf", "urn:pulumi:s::p::notes:index:Shelf$notes:index:Note::n"
     inputs = {"text": UNKNOWN, "__defaults": [], "deep": {"__defaults": [], "lines": [{"__defaults": []}]}}
-    found = from_preview(
-        {
-            "steps": [
-                state(STACK),
-                state(shelf, STACK, inputs={"given": 1}),
-                state("urn:pulumi:s::p::pulumi:providers:notes::default", custom=True),
-                state(note, shelf, custom=True, inputs=inputs),
-                {"op": "delete", "urn": "urn:pulumi:s::p::notes:index:Note::old"},
-            ]
-        }
-    )
+    steps = [
+        state(STACK),
+        state(shelf, STACK, inputs={"given": 1}),
+        state("urn:pulumi:s::p::pulumi:providers:notes::default", custom=True),
+        state(note, shelf, custom=True, inputs=inputs),
+        {"op": "delete", "urn": "urn:pulumi:s::p::notes:index:Note::old"},
+    ]
+    found = from_preview(json.dumps({"steps": steps}))
     assert found == graph(
         [
             Resource(note, "notes:index:Note", "n", shelf, {"text": UNKNOWN, "deep": {"lines": [{}]}}),
@@ -57,7 +54,7 @@ def test_mocks_and_the_real_engine_declare_the_same(project: SmallProject, monke
     project.declare(**NOTES)
     session = project.session()
     said = session.pulumi("preview", "--json", "-s", session.environment.name).stdout
-    real = from_preview(json.loads(said))
+    real = from_preview(said)
     monkeypatch.setattr(offline, "PROJECT", "small")
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"notes:notes": json.dumps(NOTES)}))
     config = read_config(session.environment.config_path)
