@@ -173,7 +173,7 @@ def test_a_tracking_server_where_its_price_is_known(book: PriceBook) -> None:
 
 
 def batches(
-    book: PriceBook, hours: object, machine: str = "ml.m5.xlarge", region: str = "eu-west-1"
+    book: PriceBook, hours: int, machine: str = "ml.m5.xlarge", region: str = "eu-west-1"
 ) -> tuple[Charge, ...]:
     """The lines of batch predictions of a pipeline."""
     usage = {"models": {MODEL: {"batch_hours": hours}}}
@@ -188,13 +188,6 @@ def test_batch_predictions_where_their_price_is_known(book: PriceBook) -> None:
     assert (line.quantity, line.monthly_usd) == (Decimal(24), Decimal("6.168"))
     assert line.price is not None
     assert "sagemaker-ssh-helper" in line.price.source
-
-
-def test_batch_predictions_that_nobody_runs_are_no_line(book: PriceBook) -> None:
-    """0 hours, which is also the default; hours that nobody knows are unknown, not 0."""
-    assert batches(book, 0) == ()
-    (line,) = batches(book, "unknown")
-    assert line.unknown == f"the usage models.{MODEL}.batch_hours is unknown"
 
 
 def test_batch_predictions_without_a_price_name_the_nearest_region(book: PriceBook) -> None:

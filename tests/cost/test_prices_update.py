@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,26 @@ def test_a_multi_region_never_takes_the_price_of_all_regions(lists: PriceLists) 
     }
     assert asked(lists, row).kept
     assert asked(lists, replace(row, region="europe-west1")).new.price == Decimal("0.005")
+
+
+def test_transfer_is_asked_by_the_region_that_it_leaves(lists: PriceLists) -> None:
+    """Not what goes to another region, nor what comes in, though their usage types contain it; of steps the first."""
+    row = replace(MACHINE, service="Data transfer", sku="out to internet (first 10TB)", unit="GB", region="eu-west-1")
+
+    def transfer(sku: str, usagetype: str, kind: str, to: str) -> dict[str, Any]:
+        tiers = [("0", "0.0800000000"), ("10240", "0.0700000000")]
+        where = {"place": "fromRegionCode", "region": "eu-west-1", "transferType": kind, "toLocation": to}
+        return product(sku, usagetype, "GB", tiers, **where)
+
+    lists.products["AWSDataTransfer"] = [
+        transfer("OTHER", "EU-USE1-AWS-DataTransfer-Out-Bytes", "InterRegion Outbound", "US East (N. Virginia)"),
+        transfer("EDGE", "EU-DataTransfer-Out-Bytes", "CloudFront Outbound", "External"),
+        transfer("RIGHT", "EU-DataTransfer-Out-Bytes", "AWS Outbound", "External"),
+    ]
+    found = asked(lists, row)
+    assert found.new.price == Decimal("0.08")
+    assert "rate code RIGHT." in found.new.source
+    assert {"Type": "TERM_MATCH", "Field": "fromRegionCode", "Value": "eu-west-1"} in lists.asked[0]["Filters"]
 
 
 @pytest.mark.parametrize(("cloud", "environment"), list(zip(CLOUDS, prices.DEFAULTS, strict=True)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.cost.book import PriceBook
-from infra.cost.usage import Images, Model, Monitoring, Storage, Tracking, Usage, figure, read_usage
+from infra.cost.usage import UNKNOWN, Images, Model, Monitoring, Storage, Tracking, Usage, figure, read_usage
 from infra.errors import ConfigError
 from tests.cost.hand import MODEL, priced
 
@@ -49,6 +49,42 @@ def test_what_nobody_knows_is_unknown_and_never_nothing(book: PriceBook) -> None
     ]
     assert len(found.charges) == len(known.charges) - 1
     assert all(one.monthly_usd is None and one.quantity is None for one in found.unknown)
+
+
+JOBS = {
+    "aws": {"trainingMachine": "ml.m5.large", "processingMachine": "ml.m5.large", "candidates": 1},
+    "gcp": {"trainingMachine": "e2-highmem-2", "processingMachine": "e2-highmem-2", "candidates": 1},
+}
+BUCKETS = {"aws": "aws:s3/bucket:Bucket", "gcp": "gcp:storage/bucket:Bucket"}
+ENDPOINTS = {"aws": "aws:sagemaker/endpoint:Endpoint", "gcp": "gcp:vertex/aiEndpoint:AiEndpoint"}
+ONLY = {
+    "batch predictions": (dict.fromkeys(JOBS, "stile:index:Pipeline"), f"models.{MODEL}.batch_hours"),
+    "objects that leave for the internet": (BUCKETS, "storage.transfer_out_gib"),
+    "answers that leave for the internet": (ENDPOINTS, f"models.{MODEL}.transfer_out_kib"),
+}
+"""What is charged only if a figure is not 0: the types that it hangs on, and the figure."""
+
+
+@pytest.mark.parametrize("cloud", JOBS)
+@pytest.mark.parametrize("what", ONLY)
+def test_what_is_not_used_is_no_line(book: PriceBook, cloud: str, what: str) -> None:
+    """A figure of 0 leaves no line, in any region; one that nobody knows an unknown line, not none; 1 leaves one."""
+    types, path = ONLY[what]
+
+    def found(value: object, region: str | None = None) -> list[str]:
+        usage: object = value
+        for name in reversed(path.split(".")):
+            usage = {name: usage}
+        assert isinstance(usage, dict)
+        of = priced(book, cloud, types[cloud], JOBS[cloud], usage, region)
+        assert path in of.figures, "the report says what the estimate rests on"
+        return [one.unknown for one in (*of.charges, *of.unknown) if one.what == what]
+
+    assert found(0) == found(0, "nowhere-1") == []
+    assert found(UNKNOWN) == [f"the usage {path} is unknown"]
+    assert len(found(1)) == (2 if (cloud, what) == ("gcp", "batch predictions") else 1), "by cores and memory"
+    assert all(reason.startswith("the price book has no price for") for reason in found(1, "nowhere-1"))
+    assert found(1, "nowhere-1") != []
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
