@@ -22,6 +22,9 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 """Where an environment stands that no file describes: no price depends on a project or an account."""
 
+EXISTING = (Feature.EXISTING_ROLES, Feature.EXISTING_KEY, Feature.EXISTING_REPOSITORY)
+"""What exists already and is named in one cloud's own way; a bucket's name and an MLflow's URL do on both."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -66,17 +69,22 @@ def refusal(spec: Spec, cloud: str, place: Place, error: ConfigError) -> ConfigE
         place: where it was put there.
         error: what the check of the other cloud said.
     """
-    named = dict(_named_machines(spec, cloud))
-    return ConfigError(tuple(named.get(one.path) or _put(one, cloud, place) for one in error.problems))
+    own = dict(_of_one_cloud(spec, cloud))
+    return ConfigError(tuple(own.get(one.path) or _put(one, cloud, place) for one in error.problems))
 
 
-def _named_machines(spec: Spec, cloud: str) -> Iterator[tuple[str, Problem]]:
+def _of_one_cloud(spec: Spec, cloud: str) -> Iterator[tuple[str, Problem]]:
+    """Yield by its path what only one cloud has a name for: written as the other wants it, its own would refuse it."""
     sizes = {one.type: f"{{cpus: {one.cpus}, memory_gib: {one.memory_gib:g}}}" for one in machine_types(spec.cloud)}
     for feature, asked in asks(spec):
         if feature is Feature.MACHINE_BY_TYPE:
             need = sizes.get(asked.value, "{cpus: ..., memory_gib: ...}")
             allowed = f"a need, where clouds are compared: {cloud} has no {asked.value}"
             yield asked.path, Problem(asked.path, asked.value, allowed, f"say the need instead: {need}")
+        elif feature in EXISTING:
+            allowed = f"nothing, where clouds are compared: what exists on {spec.cloud} has no name on {cloud}"
+            fix = "compare a copy of the environment without it: each cloud makes its own there"
+            yield asked.path, Problem(asked.path, asked.value, allowed, fix)
 
 
 def _put(problem: Problem, cloud: str, place: Place) -> Problem:

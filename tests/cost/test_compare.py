@@ -241,3 +241,72 @@ def test_shares_that_nearly_cancel_are_solved_all_the_same() -> None:
     found = compare(two_models(), by_requests(a=1_000_001, b=2_999_996), made_up())
     assert found.crossing is not None
     assert found.crossing.requests == Fraction(73 * KIB_IN_GIB * 3_999_997, 7)
+
+
+def test_what_only_one_side_does_not_know_makes_that_side_at_least() -> None:
+    """A line without a price on AWS: Google's total stands, and what is cheaper is of the lines with an amount."""
+    book = PriceBook(one for one in made_up().prices if one.sku != "data processed in + out")
+    found = compare(one_model(), by_requests(a=100), book)
+    shown = compare_view.document(found, "test", PLACES)["compare"]
+    assert [shown["sides"][cloud]["is_at_least"] for cloud in ("aws", "gcp")] == [True, False]
+    assert compare_view.closing(found, "test") == (
+        "test will cost at least 73.00 USD a month on aws, 146.00 USD a month on gcp;"
+        " of the lines with an amount, aws is the cheaper at every number of requests"
+    )
+    (row,) = (row for row in shown["rows"] if row["what"] == "data of requests")
+    assert row["monthly_usd"] == {"aws": None, "gcp": None}
+    assert row["unknown_lines"] == {"aws": 1, "gcp": 0}
+    reason = "the price book has no price for data processed in + out in us-east-1"
+    assert f"unknown on aws: acme-a, data of requests: {reason}" in told(found)
+    assert "acme-a, data of requests on aws grows with the requests, by an unknown amount" in told(found)
+    text = compare_view.markdown(found, "test", PLACES)
+    assert "| **together, USD a month** | at least 73.00 | 146.00 |" in text
+    assert "| data of requests | unknown | - |" in text
+
+
+def test_requests_that_nobody_states_are_unknown_and_the_crossing_is_known() -> None:
+    """The totals are at least; where the clouds cross over does not depend on how many are asked today."""
+    found = compare(one_model(), by_requests(a="unknown"), made_up())
+    assert [bool(side.unknown) for side in found.sides] == [True, False]
+    assert found.crossing is not None
+    assert found.crossing.whole == 25_515_350
+
+
+def test_scripts_read_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """Amounts are text and exact; what the crossing rests on is in it."""
+    found = document(capsys, "gcp-dev", "--compare", "gcp,aws", "--released")
+    assert found.keys() == {"schema", "environment", "compare", "remarks"}
+    assert (found["schema"], found["environment"]) == ("stile.cost/1", "gcp-dev")
+    assert found["compare"].keys() == {"clouds", "sides", "rows", "stages", "crossing"}
+    crossing = found["compare"]["crossing"]
+    at = int(crossing["from_requests"])
+    assert 0 <= at - Fraction(crossing["requests"]) < 1
+    for cloud in ("aws", "gcp"):
+        total = Fraction(crossing["fixed_usd"][cloud]) + at * Fraction(crossing["per_request_usd"][cloud])
+        assert total == Fraction(crossing["totals_there_usd"][cloud])
+    assert {crossing["cheaper_with_few"], crossing["cheaper_with_many"]} == {"aws", "gcp"}
+    assert crossing["sentence"] in output(capsys, "gcp-dev", "--compare", "gcp,aws", "--released")[2].replace("\n", " ")
+
+
+def test_a_pull_request_reads_markdown(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stdout: the stages with both totals, the sentence, all rows, remarks; each row has as many cells as titles."""
+    code, stdout, stderr = output(capsys, "aws-dev", "--compare", "aws,gcp", "--released", "--markdown")
+    assert (code, stderr) == (0, "")
+    assert stdout.startswith("### Cost of aws-dev on aws and gcp\n\n| stage | aws | gcp |\n")
+    assert {line.count("|") for line in stdout.splitlines() if line.startswith("|")} == {4, 5}
+    assert "| **together, USD a month** | at least " in stdout
+    assert "requests a month" in stdout.split("**")[3]
+    assert "- gcp: us-central1, as stacks/Pulumi.gcp-dev.yaml says; at least " in stdout
+
+
+def test_people_read_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr: what a cloud has no line for is no 0, and the last sentence has both totals."""
+    monkeypatch.setenv("COLUMNS", "160")
+    code, stdout, stderr = output(capsys, "aws-dev", "--compare", "aws,gcp")
+    assert (code, stdout) == (0, "")
+    lines = [line.split() for line in stderr.splitlines()]
+    assert lines[0] == ["stage", "what", "aws", "gcp"]
+    assert ["storage", "key", "1.00", "-"] in lines
+    assert ["images", "together", "0.20", "0.20"] in lines
+    assert "no line with an amount grows with the requests: nothing is released" in stderr
+    assert stderr.rstrip().splitlines()[-1].startswith("aws-dev will cost at least ")
