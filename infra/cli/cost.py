@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli import console
 from infra.cli.budget import Strict
 from infra.cli.cost_asked import (
     Answer,
@@ -100,7 +101,9 @@ def single(environment: Environment, *, released: bool) -> Answer:
     return Answer(
         document=lambda: {**report.document(estimated, day), **budget},
         markdown=lambda: report.markdown(estimated, day),
-        table=lambda: Group(report.table(estimated), "", machine_view.table(estimated.plan.machines)),
+        table=lambda: Group(
+            report.table(estimated, console.terminal().width), "", machine_view.table(planned.machines)
+        ),
         remarks=lambda: report.remarks(estimated, day),
         closing=f"{environment.name} will cost {report.total(estimated)}{judged.closing if judged else ''}",
         is_over=lambda strict: judged is not None and judged.is_over(strict=strict),

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from components.spec import Machine
 from infra.cost.exact import text
@@ -54,7 +56,7 @@ def rows(choices: Sequence[Choice]) -> Iterator[tuple[str, ...]]:
         yield purpose, _asked(one.wanted), "chosen", *_cells(one.chosen), one.reason
         for place, other in enumerate(one.runners_up[:SHOWN], start=1):
             more = len(one.runners_up) - SHOWN
-            rest = f"and {more} more in --json" if place == SHOWN and more > 0 else ""
+            rest = f"{more} more in --json" if place == SHOWN and more > 0 else ""
             yield "", "", "runner-up", *_cells(other), rest
 
 
@@ -68,12 +70,14 @@ def _cells(offer: Offer) -> tuple[str, str, str, str]:
 
 
 def table(choices: Sequence[Choice]) -> Table:
-    """Return the choices as a table for a terminal."""
+    """Return the choices as a table for a terminal: below what each is for, what was chosen and what else would do."""
     found = Table(box=None, pad_edge=False, header_style="bold")
-    for title in TITLES:
-        found.add_column(title, justify="right" if title in NUMBERS else "left", overflow="fold")
-    for cells in rows(choices):
-        found.add_row(*cells)
+    for title in ("machine", "cpus", "GiB", "USD an hour", ""):
+        found.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=title in NUMBERS)
+    for purpose, asked, choice, *cells, why in rows(choices):
+        if purpose:
+            found.add_row(Text(purpose, style="bold"), "", "", "", f"asked for {asked}")
+        found.add_row(Padding(cells[0], (0, 0, 0, 2)), *cells[1:], f"{choice}: {why}" if why else choice)
     return found
 
 

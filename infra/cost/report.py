@@ -3,9 +3,13 @@
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from components.stages import STAGES
 from infra.cost import machine_view
@@ -15,6 +19,7 @@ from infra.cost.exact import text
 
 CENT = Decimal("0.01")
 STALE_DAYS = 365
+WIDE = 110
 MARKS = {"exact": "", "derived": "derived", "unverified": "unverified"}
 
 
@@ -97,16 +102,20 @@ def by_stage(estimate: Estimate) -> Mapping[str, Decimal]:
     return sums
 
 
-def table(estimate: Estimate) -> Table:
-    """Return the lines as a table for a terminal."""
+def table(estimate: Estimate, width: int) -> Table:
+    """Return the lines as a table for a terminal of so many columns; a narrow one has no room for the skus."""
+    is_wide = width >= WIDE
     found = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("stage", "what", "sku"):
-        found.add_column(title, overflow="fold")
+    found.add_column("what")
+    if is_wide:
+        found.add_column("sku")
     for title in ("quantity", "unit", "price", "a month"):
-        found.add_column(title, justify="right" if title != "unit" else "left", no_wrap=title != "unit")
+        found.add_column(title, justify="left" if title == "unit" else "right", no_wrap=title != "unit")
     found.add_column("price of")
-    for cells in _cells(estimate):
-        found.add_row(*cells)
+    for stage, lines in groupby(_cells(estimate), key=itemgetter(0)):
+        found.add_row(Text(stage, style="bold"))
+        for _, what, sku, *rest in lines:
+            found.add_row(Padding(what, (0, 0, 0, 2)), *([sku] if is_wide else []), *rest)
     return found
 
 
