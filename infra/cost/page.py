@@ -13,21 +13,23 @@ from infra.cost import machine_view, plots, report, usage
 from infra.cost.estimate import Charge, Estimate
 from infra.cost.exact import exactly, text
 from infra.cost.guard import Judgement
-from infra.cost.sweep import Basis, Split, Sweep, split, sweep
+from infra.cost.sweep import Basis, Point, Split, Sweep, split, sweep
 from infra.pages.frame import render
 
 TEMPLATE = Path(__file__).parent / "templates" / "cost.html"
+SERVICES = 7
+"""So many services have a bar of their own; the rest, which cost less, share one."""
 CLOUDS = {"aws": "AWS", "gcp": "Google Cloud"}
 ADDRESS = re.compile(r"https://\S+")
 
 
 @dataclass(frozen=True)
 class Plots:
-    """The drawings of a page, each an SVG element; None where there is nothing to draw."""
+    """The drawings of a page, each an SVG element; empty where there is nothing to draw."""
 
     stages: str
     services: str
-    requests: str | None
+    requests: str
 
 
 def page(basis: Basis, estimated: Estimate, judged: Judgement | None, today: date) -> str:
@@ -50,7 +52,7 @@ def page(basis: Basis, estimated: Estimate, judged: Judgement | None, today: dat
         whole=_amounts(whole) if whole else None,
         plots=_drawn(stages, services, swept),
         swept=_swept(swept),
-        parts=(("stage", _split_rows(stages)), ("service", _split_rows(services))),
+        parts={"stage": _split_rows(stages), "service": _split_rows(services)},
         groups=[_group(stage, one, estimated, sources) for stage, one in stages.items()],
         machine_titles=machine_view.TITLES,
         machine_numbers=machine_view.NUMBERS,
@@ -91,11 +93,23 @@ def _by_amount(parts: Mapping[str, Split]) -> Mapping[str, Split]:
     return {name or "unknown service": one for name, one in ordered}
 
 
+def _few(parts: Mapping[str, Split]) -> Mapping[str, Split]:
+    """Return parts with those after the first few as one, if they are more than one."""
+    names = list(parts)
+    first, rest = names[:SERVICES], [parts[name] for name in names[SERVICES:]]
+    if len(rest) < 2:
+        return parts
+    with exactly():
+        fixed, per_use = (sum((getattr(one, kind) for one in rest), Decimal(0)) for kind in ("fixed", "per_use"))
+    are_unknown = any(one.is_fixed_unknown for one in rest), any(one.is_per_use_unknown for one in rest)
+    return {**{name: parts[name] for name in first}, f"{len(rest)} others": Split(fixed, per_use, *are_unknown)}
+
+
 def _drawn(stages: Mapping[str, Split], services: Mapping[str, Split], swept: Sweep) -> Plots:
     return Plots(
         stages=plots.bars(stages, "stages", f"USD a month by stage: {_told(stages)}"),
-        services=plots.bars(services, "services", f"USD a month by service: {_told(services)}"),
-        requests=plots.requests(swept, "requests", _told_sweep(swept)) if swept.points else None,
+        services=plots.bars(_few(services), "services", f"USD a month by service: {_told(services)}"),
+        requests=plots.requests(swept, "requests", _told_sweep(swept)) if swept.points else "",
     )
 
 
@@ -113,10 +127,15 @@ def _swept(swept: Sweep) -> Mapping[str, Any]:
     """Return what stands beside the plot of requests, in words and in figures."""
     shown = [one for place, one in enumerate(swept.points) if place % plots.STEPS_OF_TEN == 0]
     return {
-        "rows": [(f"{one.requests:,.0f}", report.dollars(one.total)) for one in shown],
+        "rows": [(plots.many(float(one.requests)), *map(report.dollars, _levels(one))) for one in shown],
         "stated": None if swept.stated is None else f"{swept.stated:,.0f}",
+        "called": swept.called,
         "left_out": swept.left_out,
     }
+
+
+def _levels(point: Point) -> tuple[Decimal, ...]:
+    return point.fixed, point.other, point.by_requests, point.total
 
 
 def _amounts(part: Split) -> Mapping[str, str]:

@@ -13,7 +13,8 @@ from infra.cost.sweep import STEPS, Split, Sweep
 from infra.pages.figures import blank, colour, drawing, svg, swatch
 
 WIDTH = 358  # points: the width of a phone of 390 CSS pixels, less the page's edges
-SIDE = 6
+SIDE = 14  # half of the last tick's label stands beyond the axes
+ZERO = 4  # half of the label 0, beyond the axes too
 ROW, BAR = 38, 14
 TOP, BOTTOM = 26, 40
 FIXED, PER_USE, PER_REQUEST = range(3)
@@ -22,10 +23,15 @@ STEPS_OF_TEN = len(STEPS)
 
 
 def bars(rows: Mapping[str, Split], name: str, label: str) -> str:
-    """Return an SVG with a bar for each row: fixed and per use, one behind the other, with the amount above it."""
+    """Return an SVG with a bar for each row: fixed and per use, one behind the other, with the amount above it.
+
+    Without rows it is empty.
+    """
+    if not rows:
+        return ""
     with drawing():
         height = TOP + ROW * len(rows) + BOTTOM
-        figure, axes = _axes(height, left=SIDE)
+        figure, axes = _axes(height, left=ZERO)
         _legend(figure, ("fixed", "per use"))
         for place, (row, split) in enumerate(rows.items()):
             _bar(axes, place, row, split)
@@ -35,6 +41,7 @@ def bars(rows: Mapping[str, Split], name: str, label: str) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(FuncFormatter(_amount))
         axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
         axes.set_xlabel(USD)
         return svg(figure, name, label)
 
@@ -58,7 +65,7 @@ def amount(split: Split) -> str:
 
 
 def requests(sweep: Sweep, name: str, label: str) -> str:
-    """Return an SVG of cost against requests a month, the stated ones marked; the parts lie one upon another."""
+    """Return an SVG of cost against requests a month, those of the usage marked; the parts lie one upon another."""
     with drawing():
         figure, axes = _axes(TOP + 230 + BOTTOM, left=46)
         _legend(figure, ("fixed", "other use", "per request"))
@@ -72,21 +79,21 @@ def requests(sweep: Sweep, name: str, label: str) -> str:
         axes.set_ylim(0, most * 1.25)
         axes.set_xscale("log")
         axes.set_xlim(asked[0], asked[-1])
-        axes.xaxis.set_major_formatter(FuncFormatter(_many))
+        axes.xaxis.set_major_formatter(FuncFormatter(many))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(_amount))
         axes.grid(axis="y")
-        axes.set_xlabel("requests a month, all models together (each step is ten times)")
+        axes.set_xlabel("requests a month (log axis: each step is ten times)")
         axes.set_ylabel(USD)
         if sweep.stated is not None:
-            _stated(axes, float(sweep.stated), most)
+            _marked(axes, f"{sweep.called}: {sweep.stated:,.0f}", float(sweep.stated), most)
         return svg(figure, name, label)
 
 
-def _stated(axes: Axes, stated: float, most: float) -> None:
+def _marked(axes: Axes, text: str, stated: float, most: float) -> None:
     axes.plot([stated, stated], [0, most * 1.12], color=colour("ink"), linewidth=1.5, linestyle=(0, (4, 2)))
-    axes.text(stated, most * 1.14, f"stated: {stated:,.0f}", ha="center", va="bottom")
+    axes.text(stated, most * 1.14, text, ha="center", va="bottom")
 
 
 def _parts(*amounts: Decimal) -> Sequence[Decimal]:
@@ -116,7 +123,7 @@ def _amount(value: float, _: object) -> str:
     return f"{value:,.10g}"
 
 
-def _many(value: float, _: object) -> str:
+def many(value: float, _: object = None) -> str:
     """Return a number of requests in short: 10k, 1M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:

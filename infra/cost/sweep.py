@@ -37,17 +37,18 @@ class Basis:
 
     def asked(self, requests: Mapping[str, Decimal]) -> Estimate:
         """Estimate with other requests a month, by model; the rest of the usage is as it was."""
-        models = {name: self._model(name) for name in self.plan.models}
+        models = {name: self.model_usage(name) for name in self.plan.models}
         changed = {name: models[name].model_copy(update={"requests": asked}) for name, asked in requests.items()}
         usage = self.usage.model_copy(update={"models": {**models, **changed}})
         return replace(self, usage=usage).estimated()
 
     def requests(self) -> Mapping[str, Decimal]:
-        """Return the requests a month that the usage states, by model; a model whose are unknown is left out."""
-        stated = {name: self._model(name).requests for name in self.plan.models}
+        """Return the requests a month that the usage has, by model; a model whose are unknown is left out."""
+        stated = {name: self.model_usage(name).requests for name in self.plan.models}
         return {name: requests for name, requests in stated.items() if requests is not None}
 
-    def _model(self, name: str) -> Model:
+    def model_usage(self, name: str) -> Model:
+        """Return the usage of a model; where the file says nothing of it, that is all defaults."""
         return self.usage.models.get(name, Model())
 
 
@@ -146,13 +147,20 @@ class Sweep:
 
     Attributes:
         points: from few requests to many.
-        stated: how many the usage states, all models together; None if it states none, or they are unknown.
+        stated: how many the usage has, all models together; None if it has none, or they are unknown.
+        is_assumed: whether that, or a part of it, is the documented default.
         left_out: the models whose requests are unknown.
     """
 
     points: tuple[Point, ...]
     stated: Decimal | None
+    is_assumed: bool
     left_out: tuple[str, ...]
+
+    @property
+    def called(self) -> str:
+        """What the usage's number of requests is."""
+        return "assumed" if self.is_assumed else "stated"
 
 
 def sweep(basis: Basis, without: Estimate) -> Sweep:
@@ -172,4 +180,5 @@ def sweep(basis: Basis, without: Estimate) -> Sweep:
             cost = basis.asked(requests).total_monthly_usd
             points.append(Point(sum(requests.values(), Decimal(0)), fixed, unasked - fixed, cost - unasked))
     left_out = tuple(name for name in basis.plan.models if name not in stated)
-    return Sweep(tuple(points), total or None, left_out)
+    is_assumed = any("requests" not in basis.model_usage(name).model_fields_set for name in stated)
+    return Sweep(tuple(points), total or None, is_assumed, left_out)

@@ -16,7 +16,7 @@ POINTS_PER_INCH = 72
 FONT = re.compile(r" ?font-family: [^;\"]+;?")
 IDS = re.compile(r"((?:id=\"|href=\"#|url\(#))")
 # What tells series apart besides their colours, in the order of series-1, series-2, ...
-HATCHES = ("", "///", "...")
+HATCHES = ("", "///", "xxx")
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -32,6 +32,7 @@ def _style() -> Any:  # rcParams' stubs name every key
         "svg.hashsalt": "stile",
         "font.size": 11,
         "text.color": ink,
+        "text.parse_math": False,
         "axes.edgecolor": axis,
         "axes.facecolor": "none",
         "axes.labelcolor": quiet,
