@@ -50,12 +50,13 @@ def _cloud(graph: Graph) -> str | None:
 
 def _with_runs(graph: Graph, pipelines: Sequence[Resource]) -> Graph:
     """Give each pipeline's component what a run takes; nothing where its definition cannot be read."""
-    runs = {one.urn: _run(child) for one in pipelines for child in graph.resources if child.parent == one.urn}
+    of = {one.parent: one for one in graph.resources if one.type in DEFINITIONS}
+    runs = {one.urn: _run(of[one.urn]) for one in pipelines if one.urn in of}
     return Graph(tuple(replace(one, inputs=runs[one.urn]) if one.urn in runs else one for one in graph.resources))
 
 
 def _run(definition: Resource) -> Mapping[str, Any]:
-    key, jobs_of = DEFINITIONS.get(definition.type, ("", _none))
+    key, jobs_of = DEFINITIONS[definition.type]
     try:
         jobs = list(jobs_of(json.loads(definition.inputs[key])))
     except (KeyError, IndexError, TypeError, ValueError):  # of another program, or encrypted
@@ -80,10 +81,6 @@ def _vertex(definition: Mapping[str, Any]) -> Iterator[Job]:
     for component in definition["pipelineSpec"]["components"].values():
         (pool,) = component["inputDefinitions"]["parameters"]["worker_pool_specs"]["defaultValue"]
         yield pool["machine_spec"]["machine_type"], pool["container_spec"]["args"][0] == "train"
-
-
-def _none(_definition: Any) -> Iterator[Job]:
-    yield from ()
 
 
 DEFINITIONS: Mapping[str, tuple[str, Callable[[Any], Iterator[Job]]]] = {
