@@ -86,8 +86,13 @@ class Difference:
     @property
     def bound(self) -> Bound:
         """How far the difference is known."""
-        bounds = {one.bound for one in self.changes} - {"exact"}
-        return bounds.pop() if len(bounds) == 1 else "unknown" if bounds else "exact"
+        return bound_of(self.changes)
+
+
+def bound_of(changes: Iterable[Change]) -> Bound:
+    """Return how far the difference of some lines together is known."""
+    bounds = {one.bound for one in changes} - {"exact"}
+    return bounds.pop() if len(bounds) == 1 else "unknown" if bounds else "exact"
 
 
 def difference(before: Estimate | None, after: Estimate) -> Difference:

@@ -1,6 +1,7 @@
 """A difference as people and scripts read it: a table, Markdown for a pull request, one JSON object."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ from rich.table import Table
 
 from components.stages import STAGES
 from infra.cost import report
-from infra.cost.diff import Change, Difference
+from infra.cost.diff import Bound, Change, Difference, bound_of
 from infra.cost.estimate import Charge, Estimate
 from infra.cost.exact import exactly, text
 
@@ -29,10 +30,7 @@ def document(found: Difference) -> dict[str, Any]:
             "after_monthly_usd": text(found.after.total_monthly_usd),
             "difference_monthly_usd": text(found.difference_usd),
             "bound": found.bound,
-            "stages": [
-                {"stage": stage, "before_monthly_usd": text(old), "after_monthly_usd": text(new)}
-                for stage, old, new in _stages(found)
-            ],
+            "stages": [_stage(one) for one in _stages(found)],
             "lines": [_change(one) for one in _ordered(found)],
         },
         "remarks": list(remarks(found)),
@@ -55,13 +53,46 @@ def _total(estimate: Estimate | None) -> Decimal:
     return estimate.total_monthly_usd if estimate else Decimal(0)
 
 
-def _stages(found: Difference) -> Iterator[tuple[str, Decimal, Decimal]]:
-    """Yield the sums of each stage on both sides, of the lines with an amount, in the platform's order."""
+@dataclass(frozen=True)
+class _Stage:
+    """What a stage costs on both sides, of the lines with an amount, and how far it and its difference are known."""
+
+    name: str
+    amounts: tuple[Decimal, Decimal]
+    at_least: tuple[bool, bool]
+    bound: Bound
+
+    @property
+    def difference_usd(self) -> Decimal:
+        with exactly():
+            return self.amounts[1] - self.amounts[0]
+
+    def cells(self) -> tuple[str, ...]:
+        shown = zip(map(report.dollars, self.amounts), self.at_least, strict=True)
+        sides = (f"at least {amount}" if is_at_least else amount for amount, is_at_least in shown)
+        return self.name, *sides, _bounded(self.bound, signed(self.difference_usd))
+
+
+def _stage(stage: _Stage) -> Mapping[str, Any]:
+    before, after = map(text, stage.amounts)
+    return {
+        "stage": stage.name,
+        "before_monthly_usd": before,
+        "after_monthly_usd": after,
+        "difference_monthly_usd": text(stage.difference_usd),
+        "bound": stage.bound,
+    }
+
+
+def _stages(found: Difference) -> Iterator[_Stage]:
+    """Yield each stage that has a line on a side, in the platform's order."""
     with exactly():
-        old = report.by_stage(found.before) if found.before else {}
-        new = report.by_stage(found.after)
-    for stage in sorted({*old, *new}, key=_place):
-        yield stage, old.get(stage, Decimal(0)), new.get(stage, Decimal(0))
+        old, new = (report.by_stage(side) if side else {} for side in (found.before, found.after))
+    unknown = [{one.stage for one in side.unknown} if side else set() for side in (found.before, found.after)]
+    for name in sorted({*old, *new, *unknown[0], *unknown[1]}, key=_place):
+        amounts = old.get(name, Decimal(0)), new.get(name, Decimal(0))
+        bound = bound_of(one for one in found.changes if one.line.stage == name)
+        yield _Stage(name, amounts, (name in unknown[0], name in unknown[1]), bound)
 
 
 def _place(stage: str) -> int:
@@ -96,7 +127,7 @@ _SAVED: Mapping[str, str] = {"exact": "", "at least": "at most ", "at most": "at
 """What is added at least, and below 0, is saved at most."""
 
 
-def _bounded(bound: str, shown: str) -> str:
+def _bounded(bound: Bound, shown: str) -> str:
     return shown if bound == "exact" else "unknown" if bound == "unknown" else f"{bound} {shown}"
 
 
@@ -107,7 +138,7 @@ def closing(found: Difference) -> str:
 
 def table(found: Difference) -> Table:
     """Return the lines that differ as a table for a terminal."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold", show_header=bool(found.changes))
     for title in TITLES:
         made.add_column(title, justify="right" if title == "a month" else "left", overflow="fold")
     for cells in _cells(found):
@@ -149,12 +180,13 @@ def markdown(found: Difference) -> str:
     """Return the difference for a pull request."""
     lines = [f"### Cost of {found.after.plan.environment}: this change {total(found)}", ""]
     lines += ["| stage | before | after | a month |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {stage} | {report.dollars(old)} | {report.dollars(new)} | {signed(new - old)} |".replace("<", "&lt;")
-        for stage, old, new in _stages(found)
-    ]
+    lines += [_row(one.cells()) for one in _stages(found)]
     if found.changes:
         lines += ["", "| " + " | ".join(TITLES) + " |", "|---|---|---|---|---|---:|"]
-        lines += ["| " + " | ".join(report.escaped(cell) for cell in cells) + " |" for cells in _cells(found)]
+        lines += [_row(cells) for cells in _cells(found)]
     lines += ["", *(f"- {report.escaped(remark)}" for remark in remarks(found))]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(report.escaped(cell) for cell in cells) + " |"

@@ -17,6 +17,7 @@ from infra.cost.estimate import estimate
 from infra.cost.model import cost_model
 from infra.cost.plan import Plan
 from infra.cost.usage import Usage
+from infra.environments import ROOT
 from infra.graph import Graph, Resource
 from tests.cost.hand import REGIONS
 
@@ -297,6 +298,13 @@ def test_a_pull_request_reads_markdown(capsys: pytest.CaptureFixture[str]) -> No
     assert "| **together, USD a month** | at least " in stdout
     assert "requests a month" in stdout.split("**")[3]
     assert "- gcp: us-central1, as stacks/Pulumi.gcp-dev.yaml says; at least " in stdout
+
+
+def test_the_document_shows_what_the_command_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table by stage and the sentence of docs/cost.md; who changes prices writes them anew."""
+    text = output(capsys, "aws-dev", "--compare", "aws,gcp", "--released", "--markdown")[1]
+    table, sentence = text.split("\n\n")[1:3]
+    assert f"{table}\n\n> {sentence.strip('*')}\n" in (ROOT / "docs" / "cost.md").read_text()
 
 
 def test_people_read_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

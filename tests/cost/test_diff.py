@@ -23,7 +23,7 @@ from infra.cost.estimate import estimate
 from infra.cost.model import cost_model
 from infra.cost.plan import PIPELINE, Plan, plan
 from infra.cost.usage import Usage
-from infra.environments import find_environment, read_config
+from infra.environments import ROOT, find_environment, read_config
 from infra.graph import SECRET, SIGNATURE, STACK_TYPE, UNKNOWN, Graph, Resource
 from tests.cost.conftest import ENVIRONMENTS
 from tests.cost.hand import MODEL, REGIONS, resource
@@ -110,7 +110,7 @@ def test_nothing_changed_is_nothing(book: PriceBook, name: str) -> None:
     assert any("unknown before and after alike, which changes nothing" in line for line in diff_view.remarks(found))
 
 
-def machine(type_: str) -> Change:
+def machine(type_: object) -> Change:
     return lambda platform: platform["models"]["flight-delays"]["endpoint"].update(machine=type_)
 
 
@@ -260,6 +260,7 @@ def test_one_side_at_least_and_another_at_most_is_unknown(book: PriceBook) -> No
     after = alone("aws", resource("aws", "aws:ec2/natGateway:NatGateway", {}), DASHBOARD)
     found = compared(before, after, book)
     assert found.bound == "unknown"
+    assert "|  | at least 0.00 | at least 3.00 | unknown |" in diff_view.markdown(found)
     assert diff_view.total(found) == "changes by an unknown amount; the lines with an amount, by +3.00 USD a month"
 
 
@@ -311,11 +312,27 @@ def test_all_forms_say_the_same(book: PriceBook) -> None:
     text = diff_view.markdown(found)
     assert text.startswith("### Cost of aws-dev: this change adds 19.01 USD a month\n")
     assert "| images | 0.20 | 0.20 | 0.00 |" in text
+    assert "| tracking | at least 0.00 | at least 0.00 | 0.00 |" in text, "alike, and not nothing"
     machines = "| changed | endpoint | machines | Host:ml.c5.large, 1460 instance-hour, 148.92 | "
     assert f"{machines}Host:ml.m5.large, 1460 instance-hour, 167.90 | +18.98 |" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {5, 7}
     assert any(row[:3] == ["changed", "endpoint", "machines"] and row[-1] == "+18.98" for row in shown(found))
+
+
+def test_the_document_shows_what_the_command_writes(book: PriceBook) -> None:
+    """The lines of docs/cost.md, of an endpoint that asks for more memory; who changes prices writes them anew."""
+    found = compared(stands("local-aws"), planned("local-aws", machine({"cpus": 2, "memory_gib": 8})), book)
+    table = diff_view.markdown(found).split("\n\n")[2]
+    assert table.startswith("| change | stage |")
+    assert f"{table}\n\n730 h x " in (ROOT / "docs" / "cost.md").read_text()
+    same = diff_view.closing(compared(stands("local-aws"), planned("local-aws"), book))
+    assert f"`{same}`" in (ROOT / "docs" / "cost.md").read_text()
+
+
+def test_where_nothing_differs_the_table_is_empty(book: PriceBook) -> None:
+    """No titles above no lines."""
+    assert shown(compared(stands("local-aws"), planned("local-aws"), book)) in ([], [[]])
 
 
 @pytest.fixture
