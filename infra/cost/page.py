@@ -50,6 +50,7 @@ def page(basis: Basis, estimated: Estimate, judged: Judgement | None, today: dat
         TEMPLATE,
         **_headline(estimated, judged, today),
         whole=_amounts(whole) if whole else None,
+        is_asked="endpoint" in stages,
         plots=_drawn(stages, services, swept),
         swept=_swept(swept),
         parts={"stage": _split_rows(stages), "service": _split_rows(services)},
@@ -130,6 +131,7 @@ def _swept(swept: Sweep) -> Mapping[str, Any]:
         "rows": [(plots.many(float(one.requests)), *map(report.dollars, _levels(one))) for one in shown],
         "stated": None if swept.stated is None else f"{swept.stated:,.0f}",
         "called": swept.called,
+        "is_flat": not any(one.by_requests for one in swept.points),
         "left_out": swept.left_out,
     }
 

@@ -16,6 +16,7 @@ WIDTH = 358  # points: the width of a phone of 390 CSS pixels, less the page's e
 SIDE = 14  # half of the last tick's label stands beyond the axes
 ZERO = 4  # half of the label 0, beyond the axes too
 ROW, BAR = 38, 14
+LABEL, DIGIT = 20, 7
 TOP, BOTTOM = 26, 40
 FIXED, PER_USE, PER_REQUEST = range(3)
 USD = "USD a month"
@@ -67,7 +68,8 @@ def amount(split: Split) -> str:
 def requests(sweep: Sweep, name: str, label: str) -> str:
     """Return an SVG of cost against requests a month, those of the usage marked; the parts lie one upon another."""
     with drawing():
-        figure, axes = _axes(TOP + 230 + BOTTOM, left=46)
+        most = max((float(one.total) for one in sweep.points), default=0.0) or 1.0
+        figure, axes = _axes(TOP + LABEL + 230 + BOTTOM, left=LABEL + DIGIT * _digits(most), above=LABEL)
         _legend(figure, ("fixed", "other use", "per request"))
         asked = [float(one.requests) for one in sweep.points]
         parts = [[float(part) for part in _parts(one.fixed, one.other, one.by_requests)] for one in sweep.points]
@@ -75,7 +77,6 @@ def requests(sweep: Sweep, name: str, label: str) -> str:
             low, high = ([levels[place] for levels in parts] for place in (series, series + 1))
             axes.fill_between(asked, low, high, **swatch(series))
         axes.plot(asked, [levels[-1] for levels in parts], color=colour("ink"), linewidth=1.5)
-        most = max((levels[-1] for levels in parts), default=0.0) or 1.0
         axes.set_ylim(0, most * 1.25)
         axes.set_xscale("log")
         axes.set_xlim(asked[0], asked[-1])
@@ -85,10 +86,15 @@ def requests(sweep: Sweep, name: str, label: str) -> str:
         axes.yaxis.set_major_formatter(FuncFormatter(_amount))
         axes.grid(axis="y")
         axes.set_xlabel("requests a month (log axis: each step is ten times)")
-        axes.set_ylabel(USD)
+        axes.set_title(USD, loc="left", x=-axes.get_position().x0 / axes.get_position().width)
         if sweep.stated is not None:
             _marked(axes, f"{sweep.called}: {sweep.stated:,.0f}", float(sweep.stated), most)
         return svg(figure, name, label)
+
+
+def _digits(most: float) -> int:
+    """Return how long the labels of an axis may be that goes to an amount: small ones have decimals, as 0.25."""
+    return max(4, len(_amount(round(most), None)))
 
 
 def _marked(axes: Axes, text: str, stated: float, most: float) -> None:
@@ -104,10 +110,10 @@ def _parts(*amounts: Decimal) -> Sequence[Decimal]:
     return levels
 
 
-def _axes(height: float, left: float) -> tuple[Figure, Axes]:
+def _axes(height: float, left: float, above: float = 0) -> tuple[Figure, Axes]:
     """Return a figure with axes that leave room for the legend above and the labels below."""
     figure = blank(WIDTH, height)
-    box = (left / WIDTH, BOTTOM / height, (WIDTH - left - SIDE) / WIDTH, (height - TOP - BOTTOM) / height)
+    box = (left / WIDTH, BOTTOM / height, (WIDTH - left - SIDE) / WIDTH, (height - TOP - above - BOTTOM) / height)
     return figure, figure.add_axes(box)
 
 
@@ -124,8 +130,8 @@ def _amount(value: float, _: object) -> str:
 
 
 def many(value: float, _: object = None) -> str:
-    """Return a number of requests in short: 10k, 1M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    """Return a number of requests in short: 10k, 1M, 1bn."""
+    for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"

@@ -40,6 +40,8 @@ def _style() -> Any:  # rcParams' stubs name every key
         "axes.axisbelow": True,
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.titlecolor": quiet,
+        "axes.titlesize": 11,
         "figure.facecolor": "none",
         "grid.color": colour("grid"),
         "hatch.linewidth": 1.2,

@@ -17,10 +17,11 @@ from infra.cost.book import PriceBook
 from infra.cost.exact import text
 from infra.cost.model import cost_model
 from infra.cost.page import page
-from infra.cost.plan import Plan
+from infra.cost.plan import Plan, plan
 from infra.cost.report import by_stage, dollars, total
 from infra.cost.sweep import Basis, split, sweep
 from infra.cost.usage import Model, Usage
+from infra.environments import find_environment, read_config
 from infra.errors import ToolchainError
 from infra.graph import Graph
 from infra.pages import requirements
@@ -202,6 +203,24 @@ def test_nobody_asks_is_drawn_by_the_documented_default(bases: Mapping[str, Basi
     basis = replace(bases["aws-dev"], usage=Usage(models={MODEL: Model(requests=Decimal(0))}))
     assert sweep(basis, basis.without_use()).stated is None
     assert "By the usage nobody asks." in Seen(written(basis)).text
+
+
+def test_without_endpoints_it_says_that_requests_cost_nothing_yet(bases: Mapping[str, Basis]) -> None:
+    config = read_config(find_environment("aws-dev").config_path)
+    basis = replace(bases["aws-dev"], plan=plan("aws-dev", config))
+    told = "Nothing here is charged by requests: no model has an endpoint yet."
+    assert told in Seen(written(basis)).text
+    assert "Nothing here is charged by requests" not in Seen(written(bases["aws-dev"])).text
+
+
+def test_large_numbers_stand_within_the_drawing(bases: Mapping[str, Basis]) -> None:
+    """The room for the axis' labels is by their length: none begins beyond the drawing's left edge."""
+    basis = replace(bases["gcp-dev"], usage=Usage(models={MODEL: Model(requests=Decimal(10) ** 12)}))
+    (drawn,) = re.findall(r'<svg[^>]*aria-label="USD a month against.*?</svg>', written(basis), re.DOTALL)
+    assert "100bn" in Seen(drawn).texts
+    ticks = re.findall(r'text-anchor: end[^"]*" x="([\d.]+)"[^>]*>([\d,]+)<', drawn)
+    assert max(len(label) for _, label in ticks) >= len("10,000,000")
+    assert all(float(x) >= 7 * len(label) for x, label in ticks)
 
 
 def test_what_it_is_given_is_escaped(bases: Mapping[str, Basis]) -> None:
