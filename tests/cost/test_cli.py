@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -30,9 +29,9 @@ def can_isolate() -> bool:
 
 
 def alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with no network, and no variable or file of this machine's user."""
+    """Run `./stile cost` with no network, and no variable or file of this machine's user."""
     shell = {"PATH": os.defpath, "HOME": str(folder), "COLUMNS": "160", "PULUMI_HOME": str(folder / "none")}
-    command = [*ISOLATED, sys.executable, "-m", "infra.cli", "cost", *arguments]
+    command = [*ISOLATED, str(ROOT / "stile"), "cost", *arguments]
     return subprocess.run(command, cwd=ROOT, env=shell, capture_output=True, text=True, check=False)
 
 
@@ -42,6 +41,7 @@ def test_it_needs_no_network_credentials_plugins_or_engine(tmp_path: Path, name:
     """The object is whole: each line with its source, amounts as text, and a total that is their sum."""
     done = alone(tmp_path, name, "--json")
     assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing is installed or kept for it"
     found = json.loads(done.stdout)
     assert found["schema"] == "stile.cost/1"
     assert found["environment"] == name
