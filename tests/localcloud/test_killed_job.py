@@ -35,8 +35,11 @@ def definition(base: Ground, mark: str) -> str:
 def program(mark: str) -> psutil.Process | None:
     """The job's own process: the innermost of those that were started with its arguments."""
     found = [one for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or ())]
-    inner = [one for one in found if not any(child in found for child in one.children())]
-    return inner[0] if inner and "python" in inner[0].name() else None
+    try:
+        inner = [one for one in found if not any(child in found for child in one.children())]
+        return inner[0] if inner and "python" in inner[0].name() else None
+    except psutil.NoSuchProcess:  # those that only start it come and go: look again
+        return None
 
 
 def test_the_step_of_a_killed_job_fails_with_its_exit_code(local_aws: LocalAws, crane: str, tmp_path: Path) -> None:
