@@ -13,6 +13,8 @@ from infra.localcloud.gcp.run.instances import Instance, start_instance
 from infra.localcloud.gcp.run.plan import Plan, RevisionError, plan_of
 
 INVOKE = "run.routes.invoke"
+# A process closes its port a moment before its end can be seen.
+ENDING_SECONDS = 1.0
 
 
 @dataclass
@@ -68,8 +70,10 @@ class Running:
         if account and not permits(self.cloud, account, INVOKE, resource, {}):
             raise denied(INVOKE, resource)
 
-    def _target(self) -> str:
+    def _target(self, refused: str | None) -> str:
         instance = self._instance
+        if instance is not None and instance.url == refused:
+            instance.process.wait(ENDING_SECONDS)
         return (self._restarted() if instance is None or instance.has_ended else instance).url
 
     def _restarted(self) -> Instance:

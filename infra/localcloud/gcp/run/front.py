@@ -21,7 +21,7 @@ VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authorization")
 
 Judge = Callable[[Mapping[str, str]], None]
-Target = Callable[[], str]
+Target = Callable[[str | None], str]
 
 
 class Front:
@@ -29,7 +29,8 @@ class Front:
 
     Args:
         judge: raises a Refusal for the headers of a request that may not pass.
-        target: returns where the container answers; raises a Refusal while there is none.
+        target: returns where the container answers, given the address that has just refused a connection, if one
+            did; raises a Refusal while there is none.
         timeout_seconds: how long a request may take.
     """
 
@@ -61,11 +62,9 @@ class Front:
     async def _answer(self, request: Request) -> Response:
         try:
             await run_in_threadpool(self._judge, request.headers)
-            target = await run_in_threadpool(self._target)
+            answer = await self._asked(request)
         except Refusal as refusal:
             return JSONResponse(refusal.body(), refusal.status.http)
-        try:
-            answer = await self._client.send(self._handed_on(request, target), stream=True)
         except httpx.TimeoutException:
             return PlainTextResponse("upstream request timeout", 504)
         except httpx.TransportError as error:
@@ -73,6 +72,15 @@ class Front:
         found = StreamingResponse(answer.aiter_raw(), answer.status_code, background=BackgroundTask(answer.aclose))
         found.raw_headers = [(name.lower(), value) for name, value in answer.headers.raw if _is_passed(name)]
         return found
+
+    async def _asked(self, request: Request) -> httpx.Response:
+        target = await run_in_threadpool(self._target, None)
+        try:
+            return await self._client.send(self._handed_on(request, target), stream=True)
+        except httpx.ConnectError:
+            # Nobody has received it, so it may be sent once more: to what is started in place of a container that died.
+            target = await run_in_threadpool(self._target, target)
+            return await self._client.send(self._handed_on(request, target), stream=True)
 
     def _handed_on(self, request: Request, target: str) -> httpx.Request:
         path = request.scope["raw_path"].partition(b"?")[0].decode("latin-1")
