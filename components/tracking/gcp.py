@@ -57,9 +57,9 @@ class GcpTracking(pulumi.ComponentResource):
         database = enable(self._naming, ("sqladmin", "secretmanager"), self._kept)
         self._kept = pulumi.ResourceOptions.merge(self._kept, pulumi.ResourceOptions(depends_on=database))
         instance = self._instance(args)
-        secret = self._address(instance)
+        secret, version = self._address(instance)
         allowed = self._allowed(args, instance, secret)
-        service = self._service(args, instance, secret, [*args.get("depends_on", ()), *allowed])
+        service = self._service(args, instance, secret, [*args.get("depends_on", ()), version, *allowed])
         calling = (statement("calls", "roles/run.invoker", "service", service.id),)
         self.grants = dict.fromkeys(LOGGING, calling)
         uri: pulumi.Output[str] = service.uri
@@ -83,8 +83,8 @@ class GcpTracking(pulumi.ComponentResource):
             opts=self._kept,
         )
 
-    def _address(self, instance: Any) -> Any:
-        """Keep the database's address, password and all, as a secret."""
+    def _address(self, instance: Any) -> tuple[Any, Any]:
+        """Keep the database's address, password and all, as a secret; return it and its version, which holds it."""
         password = Password(self._naming.of("mlflow"), opts=self._kept).password
         given = {"instance": instance.name, "deletion_policy": "ABANDON", "opts": self._kept}
         database = gcp.sql.Database(self._naming.of("mlflow"), name=DATABASE, **given)
@@ -97,13 +97,13 @@ class GcpTracking(pulumi.ComponentResource):
             labels=self._tags,
             opts=self._kept,
         )
-        gcp.secretmanager.SecretVersion(
+        version = gcp.secretmanager.SecretVersion(
             self._naming.of("mlflow"),
             secret=secret.id,
             secret_data=pulumi.Output.concat(start, f"?host={SOCKETS}/", instance.connection_name),
             opts=self._kept,
         )
-        return secret
+        return secret, version
 
     def _allowed(self, args: TrackingArgs, instance: Any, secret: Any) -> Sequence[pulumi.Resource]:
         """Let the server's account read the address and connect: what it needs before it can start."""
