@@ -18,6 +18,7 @@ import psutil
 from benchmarks.measure import Row, seconds
 from infra import toolchain
 from infra.localcloud import lifecycle, preparation
+from infra.localcloud.jobs.ports import free_port
 from infra.localcloud.launch import LocalCloud, variables
 from infra.localcloud.launch_aws import AWS
 
@@ -62,7 +63,7 @@ class Bare:
             process.wait()
 
     def _cloud(self) -> LocalCloud:
-        (port,) = lifecycle._free_ports(1)
+        port = free_port()
         url, log = f"http://{lifecycle.HOST}:{port}", self.folder / "log"
         return LocalCloud("aws", 0, uuid.uuid4().hex, url, "", self.folder, log)
 

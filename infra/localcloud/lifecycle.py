@@ -3,13 +3,11 @@
 import json
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import psutil
 from filelock import FileLock
 
 from infra.errors import LocalCloudError
+from infra.localcloud.jobs.ports import free_port
 from infra.localcloud.launch import BOOT_VARIABLE, Launch, LocalCloud, variables
 from infra.localcloud.launch_aws import AWS
 from infra.localcloud.launch_gcp import GCP
@@ -146,17 +145,9 @@ def _crane() -> str:
     return found
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 def _launched(cloud: str, state_dir: Path, home: Path, crane: str) -> tuple[LocalCloud, subprocess.Popen[bytes]]:
     launch = LAUNCHES[cloud]
-    gateway, registry = _free_ports(2)
+    gateway, registry = free_port(), free_port()
     path = log_path(cloud, state_dir)
     for directory in (path.parent, home / "tmp"):
         directory.mkdir(parents=True)

@@ -1,7 +1,6 @@
 """A real model server per variant or deployed model: started, waited for, forwarded to, stopped, chosen by weight."""
 
 import random
-import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import urllib3
 
 from infra.localcloud.jobs.archives import ArchiveError, extract
 from infra.localcloud.jobs.container import Container, ContainerHost
+from infra.localcloud.jobs.ports import free_port
 from infra.localcloud.jobs.process import Exit, JobProcess, Limits, Sink
 
 MODEL_FOLDER = "opt/ml/model"
@@ -175,10 +175,3 @@ def _extract(archive: Path | None, folder: Path) -> None:
         extract(archive, folder)
     except ArchiveError as error:
         raise VariantError(f"the model cannot be used: {error}") from error
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import io
 import shutil
-import socket
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import platformdirs
 import pytest
 
 from infra.localcloud.jobs.container import ContainerHost, Settings
+from infra.localcloud.jobs.ports import free_port
 from infra.localcloud.jobs.root import Mode, probe
 
 NAME = "tiny/job"
@@ -35,9 +35,7 @@ def crane() -> str:
 @pytest.fixture(scope="session")
 def registry(crane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a registry that forgets everything."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     # Its log goes to a file: a pipe that nobody reads fills, and then it answers no more.
     with (tmp_path_factory.mktemp("registry") / "log").open("wb") as log:
         server = subprocess.Popen([crane, "registry", "serve", "--address", address], stderr=log)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import urllib3
 
 from infra.localcloud.aws.sagemaker import job_cloud
 from infra.localcloud.jobs.mlflow_server import SETTINGS, mlflow_argv
+from infra.localcloud.jobs.ports import free_port
 from infra.localcloud.jobs.process import Command, JobProcess, Limits, start
 
 HOST = "127.0.0.1"
@@ -92,9 +92,7 @@ def start_mlflow(plan: MlflowPlan) -> MlflowServer:
         MlflowError: it does not become ready.
     """
     database = _database(plan.folder)
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     arguments = (
         *("server", "--host", HOST, "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{database}"),

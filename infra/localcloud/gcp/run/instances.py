@@ -21,8 +21,8 @@ from infra.localcloud.gcp.vertex.job_cloud import Session, assume, container_hos
 from infra.localcloud.jobs import process
 from infra.localcloud.jobs.image import ImageError
 from infra.localcloud.jobs.mlflow_server import SETTINGS, mlflow_argv
+from infra.localcloud.jobs.ports import free_port
 from infra.localcloud.jobs.process import Command, JobProcess, Limits, LogLine
-from infra.localcloud.jobs.variants import free_port
 
 HOST = "127.0.0.1"
 # Source: https://cloud.google.com/run/docs/container-contract#sigterm

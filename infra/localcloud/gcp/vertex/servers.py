@@ -12,8 +12,9 @@ from infra.localcloud.gcp.vertex.job_cloud import SERVING_AGENT, Session, assume
 from infra.localcloud.gcp.vertex.job_logs import JobLog
 from infra.localcloud.jobs.contract_vertex import serving_environment, serving_words
 from infra.localcloud.jobs.live_server import LiveServer, StartError
+from infra.localcloud.jobs.ports import free_port
 from infra.localcloud.jobs.registry import ImageError
-from infra.localcloud.jobs.variants import Variant, VariantError, VariantRequest, free_port, start_variant
+from infra.localcloud.jobs.variants import Variant, VariantError, VariantRequest, start_variant
 
 # How long Vertex AI lets a model take over an answer.
 # Source: https://cloud.google.com/vertex-ai/docs/predictions/get-online-predictions
