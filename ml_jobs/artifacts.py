@@ -7,7 +7,9 @@ from typing import Any
 
 from ml_jobs.errors import JobError
 
+BASELINE = "baseline"
 CANDIDATES = "candidates"
+CONSTRAINTS = "constraints.json"
 DECISION = "decision.json"
 EVALUATION = "evaluation.json"
 FEATURES = "features.parquet"
@@ -16,7 +18,8 @@ METRICS = "metrics.json"
 MODEL = "model.skops"
 PARAMS = "params.json"
 PREDICTIONS = "predictions.parquet"
-STATISTICS = "baseline/statistics.json"
+REFERENCE = "reference.parquet"
+STATISTICS = "statistics.json"
 
 
 def file_sha256(path: Path) -> str:

@@ -1,15 +1,53 @@
-"""The baseline that drift is measured against, in the format of SageMaker Model Monitor's statistics.json.
+"""The baseline that drift is measured against: the rows themselves, and what Model Monitor's files say of them.
 
-Source of the format: Amazon SageMaker AI developer guide, "Schema for Statistics (statistics.json file)". The KLL
-sketch's raw data is left out: the buckets hold what a comparison needs.
+Source of the formats: Amazon SageMaker AI developer guide, "Schema for Statistics (statistics.json file)" and "Schema
+for Constraints (constraints.json file)". The KLL sketch's raw data is left out: the rows are there.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ml_jobs import artifacts
+from ml_jobs.use_cases import UseCase
+
 BUCKETS = 10
+
+
+def write(folder: Path, case: UseCase, rows: pd.DataFrame, predicted: pd.DataFrame) -> None:
+    """Write the baseline of a model into a folder.
+
+    Args:
+        folder: the model's folder `baseline`.
+        case: the use case.
+        rows: the rows of training and test, with `part`, label and features.
+        predicted: the model's `probability` of each of them, in the same order.
+    """
+    trained = rows[rows["part"] == "train"]
+    described = statistics(trained, case.categories, case.numbers)
+    artifacts.write_json(folder / artifacts.STATISTICS, described)
+    artifacts.write_json(folder / artifacts.CONSTRAINTS, constraints(described))
+    kept = rows[[case.event_id, "part", case.label, *case.features]].reset_index(drop=True)
+    kept = kept.assign(probability=predicted["probability"].to_numpy())
+    kept.to_parquet(folder / artifacts.REFERENCE, index=False, compression="zstd")
+
+
+def constraints(described: dict[str, Any]) -> dict[str, Any]:
+    """Return what a table's statistics suggest that later tables keep."""
+    return {"version": 0, "features": [_constraint(feature) for feature in described["features"]]}
+
+
+def _constraint(feature: dict[str, Any]) -> dict[str, Any]:
+    found = feature.get("string_statistics") or feature["numerical_statistics"]
+    count = found["common"]["num_present"] + found["common"]["num_missing"]
+    completeness = found["common"]["num_present"] / count if count else 0.0
+    made = {"name": feature["name"], "inferred_type": feature["inferred_type"], "completeness": completeness}
+    if "string_statistics" in feature:
+        buckets = found["distribution"]["categorical"]["buckets"]
+        return {**made, "string_constraints": {"domains": [bucket["value"] for bucket in buckets]}}
+    return {**made, "num_constraints": {"is_non_negative": found.get("min", -1.0) >= 0}}
 
 
 def statistics(table: pd.DataFrame, categories: tuple[str, ...], numbers: tuple[str, ...]) -> dict[str, Any]:

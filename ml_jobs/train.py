@@ -69,11 +69,10 @@ def train_candidate(
         run.log_params(params)
         fitted = _fit(estimator, use_case, request, rows["train"])
         sha256 = model_file.save(fitted, model / artifacts.MODEL)
-        metrics = _measure(fitted, use_case, request, rows, model)
+        metrics, predictions = _measure(fitted, use_case, request, rows, model)
         run.log_metrics({name: value for part in PARTS for name, value in scores.defined(metrics[part], part).items()})
         artifacts.write_json(model / artifacts.PARAMS, params)
-        statistics = baseline.statistics(rows["train"], use_case.categories, use_case.numbers)
-        artifacts.write_json(model / artifacts.STATISTICS, statistics)
+        baseline.write(model / artifacts.BASELINE, use_case, pd.concat(rows.values()), predictions)
         lineage = _lineage(use_case, settings, request, features, run) | {"model": {"sha256": sha256}}
         artifacts.write_json(model / artifacts.LINEAGE, lineage)
         _archive(run, model)
@@ -103,8 +102,8 @@ def _fit(estimator: Any, use_case: UseCase, request: TrainRequest, rows: pd.Data
 
 def _measure(
     fitted: Any, use_case: UseCase, request: TrainRequest, rows: dict[str, pd.DataFrame], model: Path
-) -> dict[str, Scores]:
-    """Predict both parts; write metrics, plots and predictions."""
+) -> tuple[dict[str, Scores], pd.DataFrame]:
+    """Predict both parts; write metrics, plots and predictions, and return metrics and predictions."""
     metrics: dict[str, Scores] = {}
     predictions = []
     for part, table in rows.items():
@@ -116,8 +115,9 @@ def _measure(
         predictions.append(table[[use_case.event_id, "part", use_case.label]].assign(probability=predicted))
         log.info("%s on %s: AUC %s, n %d", request.candidate, part, metrics[part]["auc"], len(table))
     artifacts.write_json(model / artifacts.METRICS, {"schema": "stile.metrics/1", **metrics})
-    pd.concat(predictions).to_parquet(model / artifacts.PREDICTIONS, index=False, compression="zstd")
-    return metrics
+    together = pd.concat(predictions)
+    together.to_parquet(model / artifacts.PREDICTIONS, index=False, compression="zstd")
+    return metrics, together
 
 
 def _params(use_case: UseCase, request: TrainRequest, estimator: Any, rows: dict[str, pd.DataFrame]) -> dict[str, Any]:

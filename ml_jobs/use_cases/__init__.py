@@ -49,6 +49,7 @@ class UseCase:
         estimator: (candidate, seed) -> an unfitted scikit-learn estimator. It must predict a row alike whatever rows
             are beside it: serving predicts those of several requests together.
         rules: the file of the business rules.
+        monitor: the file of the monitor's thresholds.
     """
 
     name: str
@@ -65,6 +66,7 @@ class UseCase:
     contract: "Callable[[], DataFrameSchema]"
     estimator: Callable[[str, int], Any]
     rules: Path
+    monitor: Path
 
     @property
     def features(self) -> tuple[str, ...]:

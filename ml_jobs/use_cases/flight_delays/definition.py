@@ -43,4 +43,5 @@ USE_CASE = UseCase(
     contract=_contract,
     estimator=_estimator,
     rules=Path(__file__).with_name("govern.yaml"),
+    monitor=Path(__file__).with_name("monitor.yaml"),
 )

@@ -1,0 +1,1 @@
+"""The monitor job: what an endpoint was asked and what it answered, against what its model learned from."""
