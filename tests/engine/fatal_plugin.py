@@ -19,6 +19,8 @@ from infra.providers.kit import server
 from infra.providers.kit.resource import Plugin
 
 CHANGES = ("Create", "Update", "Delete")
+# A kill at one call while another goes on would end that one too, somewhere between its two points.
+ONE_AT_A_TIME = threading.Lock()
 
 
 def reach(point: str) -> None:
@@ -58,11 +60,12 @@ def interceptors(package: str) -> Sequence[Any]:
 
             def act(request: Any, context: Any) -> Any:
                 call = name(package, method, request)
-                reach(f"{call}: before")
-                try:
-                    return handler.unary_unary(request, context)
-                finally:
-                    reach(f"{call}: after")
+                with ONE_AT_A_TIME:
+                    reach(f"{call}: before")
+                    try:
+                        return handler.unary_unary(request, context)
+                    finally:
+                        reach(f"{call}: after")
 
             return grpc.unary_unary_rpc_method_handler(
                 act,
