@@ -178,6 +178,7 @@ def local_variables(environment: Environment, cloud: LocalCloud | None) -> dict[
         "PULUMI_BACKEND_URL": f"{environment.backend_dir.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE,
         **LOCAL_ACCOUNTS[environment.cloud](cloud.endpoint_url if cloud else NOWHERE, environment.state_dir),
+        "STILE_LOCAL_REGISTRY": cloud.registry_url if cloud else NOWHERE,
         **{name: without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")},
     }
 

@@ -50,6 +50,9 @@ PIPELINES = "pipelines"
 SERVING = "serving"
 """The folder of settings that serving containers read when they start, where a cloud hands them none."""
 
+MONITOR = "monitor"
+"""The folder of what the monitor says of each model."""
+
 EXPIRING = ("capture",)
 """Folders whose objects go after the retention time; a run's artifacts stay, for registered models live there."""
 

@@ -46,6 +46,19 @@ class Verdict:
     reason: str
 
 
+WORDS = {
+    "wasserstein_normed": "normed Wasserstein",
+    "jensen_shannon": "Jensen-Shannon",
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov",
+    "chi_square": "chi square",
+}
+
+
+def shown(p_value: float) -> str:
+    """Return a p value as people read it; one that is too small for a float is not nothing."""
+    return f"{p_value:.2g}" if p_value > 0 else "below 1e-300"
+
+
 def number_sides(reference: "pd.Series[Any]", current: "pd.Series[Any]") -> Sides:
     """Measure a number on all its values."""
     there, here = (side.to_numpy(dtype=np.float64) for side in (reference, current))
@@ -100,9 +113,9 @@ def _judge_distance(measured: Measured, special: float | None, thresholds: Thres
     allowed = float(special or getattr(thresholds, measured.statistic))
     alpha = thresholds.alpha / columns
     within = f" (within {measured.bound:.2g})" if measured.bound else ""
-    told = f"{measured.statistic} {measured.distance:.4f}{within}"
+    told = f"{WORDS[measured.statistic]} {measured.distance:.4f}{within}"
     far = f"{told} is at least {allowed:g}"
-    seen = f"{measured.test} p {measured.p_value:.2g}"
+    seen = f"{WORDS[measured.test]} p {shown(measured.p_value)}"
     if measured.distance < allowed:
         return Verdict("ok", f"{told} is below {allowed:g} ({seen})")
     if measured.p_value >= alpha:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ml_jobs.monitor import columns, quality
+from ml_jobs.monitor import columns, distributions, quality
 from ml_jobs.monitor.captured import PROBABILITY, Tally, Window
 from ml_jobs.monitor.columns import Sides, Verdict
 from ml_jobs.monitor.thresholds import Thresholds
@@ -48,8 +48,12 @@ def compared(
     sides = {name: columns.category_sides(trained[name], current[name]) for name in case.categories}
     sides |= {name: columns.number_sides(trained[name], current[name]) for name in case.numbers}
     sides[PROBABILITY] = columns.number_sides(tested[PROBABILITY], current[PROBABILITY])
-    judged = sum(not thresholds.column(name).ignore for name in sides)
-    return [_row(name, side, columns.judge(name, side, thresholds, max(judged, 1))) for name, side in sides.items()]
+    drawn = {name: distributions.of_categories(trained[name], current[name]) for name in case.categories}
+    drawn |= {name: distributions.of_numbers(trained[name], current[name]) for name in case.numbers}
+    drawn[PROBABILITY] = distributions.of_numbers(tested[PROBABILITY], current[PROBABILITY])
+    judged = max(sum(not thresholds.column(name).ignore for name in sides), 1)
+    rows = {name: _row(name, side, columns.judge(name, side, thresholds, judged)) for name, side in sides.items()}
+    return [{**row, "distribution": drawn[name]} for name, row in rows.items()]
 
 
 def schema(tally: Tally, thresholds: Thresholds) -> list[dict[str, Any]]:

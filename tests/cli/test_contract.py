@@ -16,7 +16,20 @@ from infra.errors import UsageError
 from tests.e2e.project import Project, copy
 
 # Every command that asks for nothing before it looks at its environment.
-WITH_ENVIRONMENT = ["up", "preview", "cost", "status", "refresh", "destroy", "env", "run", "release", "predict"]
+WITH_ENVIRONMENT = [
+    "up",
+    "preview",
+    "cost",
+    "status",
+    "drift",
+    "leftovers",
+    "refresh",
+    "destroy",
+    "env",
+    "run",
+    "release",
+    "predict",
+]
 
 
 @pytest.fixture(scope="module")

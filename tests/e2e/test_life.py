@@ -18,6 +18,10 @@ KEPT = {
 }
 
 
+# What no `destroy` can delete.
+LEFT = {"aws": set[str](), "gcp": {"gcp:kms/cryptoKey:CryptoKey"}}
+
+
 def in_state(demo: Demo) -> list[str]:
     done = demo.project.shell(f"pulumi stack export -s {demo.environment}", demo.environment)
     assert done.code == 0, done.stderr
@@ -48,10 +52,15 @@ def test_an_environment_is_destroyed_and_comes_again(demo: Demo) -> None:
 
     project.must("destroy", environment, "--with-data", "--yes")
     assert in_state(demo) == []
+    left = project.stile("leftovers", environment, "--json")
+    assert {one["type"] for one in left.json()["things"]} == LEFT[demo.cloud], left.stdout
+    assert left.code == 0, left.stdout
     assert demo.vendor.models() == []
     assert project.must("demo", demo.cloud, "--json").json()["endpoint"]["predictions"] > 0
 
     project.must("local", "stop", demo.cloud)
+    blind = project.stile("drift", environment, "--json")
+    assert (blind.code, blind.json()["infra"]["status"]) == (4, "unknown"), blind.stdout + blind.stderr
     assert processes(project) == []
     where = urlsplit(demo.address)
     with socket.socket() as one:

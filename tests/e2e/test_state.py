@@ -1,7 +1,9 @@
 """The state holds the real provider's types, and `stile`, plain `pulumi` and the cloud agree about it."""
 
+import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -89,6 +91,29 @@ def test_what_is_excused_has_no_method_that_changes_it() -> None:
     assert changes_gcp.FIXED.keys() == {"gcp:kms/keyRing:KeyRing", "stile:tracking:Password"}
 
 
+def reported(demo: Demo) -> list[dict[str, Any]]:
+    """What `stile drift` finds in the infrastructure; the state's files stay as they are, to the byte."""
+    before = digests(demo)
+    done = demo.project.stile("drift", demo.environment, "--json")
+    assert done.code == 3, done.stderr
+    assert digests(demo) == before
+    findings: list[dict[str, Any]] = done.json()["infra"]["findings"]
+    return findings
+
+
+def digests(demo: Demo) -> dict[str, str]:
+    files = (path for path in (demo.project.folder / ".stile" / "state").rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def told_with_values(findings: Sequence[Mapping[str, Any]], urn: str) -> bool:
+    """Whether a resource is told as gone, or with properties that are otherwise, secret or not."""
+    mine = [one for one in findings if one["about"] == urn]
+    changed = [one for one in mine if one["kind"] == "changed" and "property" in one]
+    are_told = all(one["expected"] != one["actual"] or one["actual"] == "[secret]" for one in changed)
+    return any(one["kind"] == "gone" for one in mine) or (bool(changed) and are_told)
+
+
 def changed_and_mended(demo: Demo, *, alone: bool) -> None:
     """Change one resource of each type, those that go alone or all others, and see that it is seen and mended."""
     changes, by_type = TABLES[demo.cloud], {one["type"]: one for one in managed(demo)}
@@ -100,6 +125,8 @@ def changed_and_mended(demo: Demo, *, alone: bool) -> None:
     seen = set(done.json()["drifted"])
     expected = [*changed, *(name for name, leader in changes.FOLLOWS.items() if leader in changed)]
     assert [name for name in expected if by_type[name]["urn"] not in seen] == []
+    findings = reported(demo)
+    assert [name for name in expected if not told_with_values(findings, by_type[name]["urn"])] == []
     demo.project.must("refresh", demo.environment)
     assert demo.project.must("up", demo.environment, "--json").json()["changed"] > 0
     assert demo.project.must("up", demo.environment, "--json").json()["changed"] == 0

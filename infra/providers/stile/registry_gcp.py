@@ -28,7 +28,9 @@ def is_one(repository_url: str) -> bool:
 def open_repository(repository_url: str) -> Repository:
     """Return where to push, with a token. Raises PluginError for another URL, or if there are no credentials."""
     if found := _LOCAL.fullmatch(repository_url):
-        return _deleting(Repository(f"http://{found['host']}", found["name"], _nothing))
+        # A URL of an earlier boot has that boot's port; what it held is asked of the registry that runs.
+        endpoint = os.environ.get("STILE_LOCAL_REGISTRY") or f"http://{found['host']}"
+        return _deleting(Repository(endpoint, found["name"], _nothing))
     found = _URL.fullmatch(repository_url)
     if found is None:
         raise PluginError(f"{repository_url} is no image of a repository in Artifact Registry")

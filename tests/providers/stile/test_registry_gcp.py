@@ -48,7 +48,15 @@ def test_a_token_that_is_told_is_shown_to_google(monkeypatch: pytest.MonkeyPatch
     assert "a-token" not in repr(opened)
 
 
+def test_what_an_earlier_boot_held_is_asked_of_the_registry_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its port is gone with it: a refresh would fail where it is to find that the image is gone."""
+    monkeypatch.setenv("STILE_LOCAL_REGISTRY", "http://127.0.0.1:6066")
+    opened = registry_gcp.open_repository("127.0.0.1:5055/stile-local/ours/jobs")
+    assert (opened.endpoint, opened.name) == ("http://127.0.0.1:6066", "stile-local/ours/jobs")
+
+
 def test_the_local_registry_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STILE_LOCAL_REGISTRY", raising=False)
     monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN", "a-token")
     opened = registry_gcp.open_repository("127.0.0.1:5055/stile-local/ours/jobs")
     assert (opened.endpoint, opened.user, opened.password) == ("http://127.0.0.1:5055", "", "")

@@ -1,0 +1,1 @@
+"""The drift report: whether what runs is what was declared, and whether the model still knows what it is asked."""
